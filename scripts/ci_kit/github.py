@@ -1,0 +1,274 @@
+"""GitHub's side of a step: the event that started it, and what the step says back.
+
+The only module that knows workflow commands, `GITHUB_OUTPUT`, the step summary and masking. Formats:
+https://docs.github.com/actions/reference/workflow-commands-for-github-actions. Outside a runner the same calls print
+readable lines.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TextIO
+
+from ci_kit.errors import InfrastructureFailure
+
+Level = Literal["error", "warning", "notice"]
+ANNOTATIONS_PER_STEP = 10
+SUMMARY_BYTES = 1024 * 1024
+_NOTE = "\n\n*The summary was cut here: it is larger than GitHub shows (1 MiB). The report has all of it.*\n"
+
+
+@dataclass(frozen=True)
+class Event:
+    """What started the workflow, from the runner's environment and the event payload."""
+
+    name: str
+    sha: str
+    ref: str
+    repository: str
+    run_id: str
+    run_attempt: int
+    workflow: str
+    job: str
+    workspace: Path
+    server_url: str
+    actor: str = ""
+    payload: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Event:
+        """Read the environment of a step; on a laptop the current folder is the workspace and the event is `local`.
+
+        Raises `InfrastructureFailure` when the event payload is there but not JSON.
+        """
+        attempt = environ.get("GITHUB_RUN_ATTEMPT", "1")
+        return cls(
+            name=environ.get("GITHUB_EVENT_NAME", "local"),
+            sha=environ.get("GITHUB_SHA", ""),
+            ref=environ.get("GITHUB_REF", ""),
+            repository=environ.get("GITHUB_REPOSITORY", ""),
+            run_id=environ.get("GITHUB_RUN_ID", "0"),
+            run_attempt=int(attempt) if attempt.isdigit() else 1,
+            workflow=environ.get("GITHUB_WORKFLOW", ""),
+            job=environ.get("GITHUB_JOB", ""),
+            workspace=Path(environ.get("GITHUB_WORKSPACE") or ".").absolute(),
+            server_url=environ.get("GITHUB_SERVER_URL", "https://github.com"),
+            actor=environ.get("GITHUB_ACTOR", ""),
+            payload=_payload(environ.get("GITHUB_EVENT_PATH")),
+        )
+
+    @property
+    def is_pull_request(self) -> bool:
+        """A pull request started the run."""
+        return self.name in {"pull_request", "pull_request_target"}
+
+    @property
+    def pull_request(self) -> Mapping[str, Any]:
+        """The pull request's part of the payload; empty for other events."""
+        found = self.payload.get("pull_request")
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def pull_request_number(self) -> int | None:
+        """The pull request's number."""
+        number = self.pull_request.get("number")
+        return number if isinstance(number, int) else None
+
+    @property
+    def is_fork(self) -> bool:
+        """The pull request comes from another repository, so it has no secrets and a read-only token."""
+        head = (self.pull_request.get("head") or {}).get("repo") or {}
+        return self.is_pull_request and head.get("full_name") != self.repository
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """The pull request's labels."""
+        found = self.pull_request.get("labels") or []
+        return frozenset(label["name"] for label in found if isinstance(label, dict) and "name" in label)
+
+    @property
+    def default_branch(self) -> str:
+        """The repository's default branch, `main` when the payload does not say."""
+        return str((self.payload.get("repository") or {}).get("default_branch") or "main")
+
+    @property
+    def on_default_branch(self) -> bool:
+        """The run tests the default branch itself (push, schedule or manual), not a pull request into it."""
+        return not self.is_pull_request and self.ref == f"refs/heads/{self.default_branch}"
+
+    @property
+    def base_sha(self) -> str | None:
+        """The commit of the base branch when the pull request event was made."""
+        sha = (self.pull_request.get("base") or {}).get("sha")
+        return sha if isinstance(sha, str) else None
+
+    @property
+    def run_url(self) -> str:
+        """The run's page."""
+        return f"{self.server_url}/{self.repository}/actions/runs/{self.run_id}"
+
+
+def _payload(path: str | None) -> Mapping[str, Any]:
+    if not path or not Path(path).is_file():
+        return {}
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InfrastructureFailure(
+            f"the event payload {path} is not JSON: {error}.", next_step="Re-run the job; GitHub writes this file."
+        ) from error
+    return found if isinstance(found, dict) else {}
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """One line in the Checks view; `file` relative to the repository, `line` from 1."""
+
+    level: Level
+    message: str
+    file: str | None = None
+    line: int | None = None
+    title: str | None = None
+
+
+class Workflow:
+    """What a step says: outputs, summary, annotations, groups, masks."""
+
+    def __init__(self, environ: Mapping[str, str], stream: TextIO | None = None) -> None:
+        self._environ = environ
+        self._stream = stream
+        self._annotated: Counter[str] = Counter()
+        self._unshown: Counter[str] = Counter()
+
+    @property
+    def on_runner(self) -> bool:
+        """A runner (GitHub's or act) reads what is printed."""
+        return self._environ.get("GITHUB_ACTIONS") == "true"
+
+    def log(self, text: str) -> None:
+        """A line for people. On a runner a line that looks like a workflow command is defused."""
+        for line in text.splitlines() or [""]:
+            harmless = (
+                line.replace("::", ":\u200b:", 1)
+                if self.on_runner and line.lstrip().startswith(("::", "##["))
+                else line
+            )
+            self._print(harmless)
+
+    def output(self, name: str, value: str) -> None:
+        """Set a step output; any value is safe, several lines too."""
+        self._assign("GITHUB_OUTPUT", name, value, shown=f"output {name} = {value}")
+
+    def export(self, name: str, value: str) -> None:
+        """Set an environment variable for the following steps of the job."""
+        self._assign("GITHUB_ENV", name, value, shown=f"environment {name} = {value}")
+
+    def add_path(self, folder: Path) -> None:
+        """Put a folder in front of PATH for the following steps."""
+        self._append("GITHUB_PATH", f"{folder}\n")
+
+    def summary(self, markdown: str) -> None:
+        """Add to the step summary; what is beyond GitHub's 1 MiB is cut with a note."""
+        path = self._environ.get("GITHUB_STEP_SUMMARY")
+        if not path:
+            return
+        used = Path(path).stat().st_size if Path(path).exists() else 0
+        room = SUMMARY_BYTES - used - len(_NOTE.encode()) - 1
+        raw = markdown.encode()
+        if len(raw) > room:
+            markdown = raw[: max(room, 0)].decode(errors="ignore") + _NOTE if room > 0 else ""
+        self._append("GITHUB_STEP_SUMMARY", markdown.rstrip("\n") + "\n\n")
+
+    def annotate(self, annotation: Annotation) -> None:
+        """Annotate, at most 10 of each level a step (GitHub drops more in silence); the rest is only counted."""
+        if self._annotated[annotation.level] >= ANNOTATIONS_PER_STEP:
+            self._unshown[annotation.level] += 1
+            return
+        self._annotated[annotation.level] += 1
+        place = "" if annotation.file is None else f"{annotation.file}:{annotation.line or 1}: "
+        if not self.on_runner:
+            self._print(f"{annotation.level}: {place}{annotation.message}")
+            return
+        named = {"file": annotation.file, "line": annotation.line, "title": annotation.title}
+        properties = ",".join(f"{key}={_property(str(value))}" for key, value in named.items() if value is not None)
+        self._print(f"::{annotation.level}{' ' if properties else ''}{properties}::{_data(annotation.message)}")
+
+    def close(self) -> None:
+        """Say how many annotations were not shown. Called once, at the end of the step."""
+        for level, count in self._unshown.items():
+            self.log(f"{count} more {level} annotations are not shown: GitHub shows {ANNOTATIONS_PER_STEP} a step.")
+        self._unshown.clear()
+
+    @contextlib.contextmanager
+    def group(self, title: str) -> Iterator[None]:
+        """Fold the log lines inside."""
+        self._print(f"::group::{_data(title)}" if self.on_runner else f"== {title}")
+        try:
+            yield
+        finally:
+            if self.on_runner:
+                self._print("::endgroup::")
+
+    @contextlib.contextmanager
+    def foreign_output(self) -> Iterator[None]:
+        """Between these, other programs print: workflow commands in their output are shown, not obeyed."""
+        token = f"ci-kit-{secrets.token_hex(16)}"
+        if self.on_runner:
+            self._print(f"::stop-commands::{token}")
+        try:
+            yield
+        finally:
+            if self.on_runner:
+                self._print(f"::{token}::")
+
+    def mask(self, value: str) -> None:
+        """Hide a secret in all later log lines, each of its lines too. Prints nothing outside a runner."""
+        if self.on_runner:
+            for part in dict.fromkeys([value, *value.splitlines()]):
+                if part.strip():
+                    self._print(f"::add-mask::{_data(part)}")
+
+    def _print(self, line: str) -> None:
+        stream = self._stream or sys.stdout
+        with contextlib.suppress(BrokenPipeError):
+            print(line, file=stream, flush=True)
+
+    def _assign(self, variable: str, name: str, value: str, *, shown: str) -> None:
+        if not self._environ.get(variable):
+            if not self.on_runner:
+                self._print(shown)
+            return
+        # A random delimiter: no value, however hostile, can end the assignment and start another one.
+        delimiter = f"ci-kit-{secrets.token_hex(16)}"
+        self._append(variable, f"{name}<<{delimiter}\n{value}\n{delimiter}\n")
+
+    def _append(self, variable: str, text: str) -> None:
+        path = self._environ.get(variable)
+        if not path:
+            return
+        try:
+            with Path(path).open("a", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise InfrastructureFailure(
+                f"cannot write {variable} ({path}): {error.strerror or error}.",
+                next_step="The runner's disk may be full; free some space and re-run the job.",
+            ) from error
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
