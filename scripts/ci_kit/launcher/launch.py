@@ -1,0 +1,115 @@
+"""Launch one verb: its time limit from the input `timeout`, its environment, then `ci_kit.__main__`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from ci_kit.errors import CallerMistake, InfrastructureFailure, KitError
+from ci_kit.github import Annotation, Workflow
+from ci_kit.inputs import duration
+from ci_kit.launcher.supervise import End, Outcome, supervise
+
+ROOT = Path(__file__).resolve().parents[3]
+LOCK = ROOT / "requirements" / "runtime.txt"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to run: `argv` without the option `--timeout`, and the limit as it was written and in seconds."""
+
+    argv: tuple[str, ...]
+    limit: str
+    limit_seconds: float | None
+
+    @property
+    def name(self) -> str:
+        """Room and verb, for messages."""
+        return " ".join(("ci-kit", *[word for word in self.argv[:2] if not word.startswith("-")]))
+
+
+def read_request(argv: Sequence[str], environ: Mapping[str, str]) -> Request:
+    """Take the limit from `--timeout D` or `CI_KIT_TIMEOUT`; raises `CallerMistake` for one that does not parse."""
+    words: list[str] = []
+    limit = environ.get("CI_KIT_TIMEOUT", "").strip()
+    rest = list(argv)
+    while rest:
+        word = rest.pop(0)
+        if word == "--":
+            words += [word, *rest]
+            break
+        if word == "--timeout" and not rest:
+            raise CallerMistake("option --timeout has no value.", next_step="Write --timeout 10m.")
+        if word == "--timeout":
+            limit = rest.pop(0)
+        elif word.startswith("--timeout="):
+            limit = word.partition("=")[2]
+        else:
+            words.append(word)
+    try:
+        seconds = duration(limit) if limit else None
+    except ValueError as error:
+        raise CallerMistake(f"input timeout: expected {error}, found {limit!r}.", next_step="Correct it.") from error
+    if seconds == 0:
+        raise CallerMistake("input timeout: expected more than 0 s, found 0.", next_step="Leave it empty for no limit.")
+    return Request(tuple(words), limit, seconds)
+
+
+def launch(argv: Sequence[str], cache: str, *, remember: bool) -> int:
+    """Run the verb and answer the exit code. With `remember` later starts use this interpreter without a search."""
+    workflow = Workflow(os.environ)
+    try:
+        request = read_request(argv, os.environ)
+    except KitError as error:
+        return _say(workflow, error)
+    outcome = supervise(lambda: _run(request, cache, workflow, remember=remember), request.limit_seconds)
+    if outcome.end is End.SIGNAL:
+        return 128 + outcome.number
+    failure = explain(request, outcome)
+    return _say(workflow, failure) if failure else outcome.number
+
+
+def explain(request: Request, outcome: Outcome) -> KitError | None:
+    """What to tell about an end that the verb did not choose itself."""
+    if outcome.end is End.LIMIT:
+        return InfrastructureFailure(
+            f"{request.name} was stopped at its time limit of {request.limit}.",
+            next_step="The log above shows where it was; raise the input timeout if it needs longer.",
+        )
+    if outcome.end is End.ITSELF and outcome.number < 0:
+        name = signal.Signals(-outcome.number).name
+        hint = " (the machine may have run out of memory)" if -outcome.number == signal.SIGKILL else ""
+        return InfrastructureFailure(f"{request.name} was ended by {name}{hint}.", next_step="Re-run the job.")
+    return None
+
+
+def _run(request: Request, cache: str, workflow: Workflow, *, remember: bool) -> int:
+    """In the child: the environment, then the verb."""
+    from ci_kit import __main__ as kit
+    from ci_kit.launcher import environment
+    from ci_kit.process import SubprocessRunner
+
+    signal.signal(signal.SIGTERM, _leave)
+    try:
+        folder = environment.prepare(LOCK, cache, os.environ, SubprocessRunner(), workflow)
+        if remember and cache:
+            environment.remember_interpreter(cache)
+    except KitError as error:
+        return _say(workflow, error)
+    sys.path.append(str(folder))
+    return kit.main(request.argv, os.environ)
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+def _say(workflow: Workflow, error: KitError) -> int:
+    workflow.log(f"ci-kit: {error}")
+    workflow.annotate(Annotation("error", f"{error.message} {error.next_step}", title="ci-kit"))
+    return int(error.exit)

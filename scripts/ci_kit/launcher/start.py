@@ -1,0 +1,62 @@
+"""The first Python that runs: `python -I -S start.py FOUND CACHE LOCALE LAUNCHER [argument …]`, from `scripts/ci-kit`.
+
+`start.py --probe` says why this interpreter does not suit, with exit code 1, or nothing. It is read by interpreters
+that are too old, so its syntax stays that of Python 3.6.
+"""
+
+import os
+import sys
+
+OLDEST, NEWEST = (3, 11), (3, 14)  # what requirements/runtime.txt has wheels for
+
+
+def unsuitable() -> str:
+    """Why the kit cannot run on this interpreter; empty when it can."""
+    version = sys.version_info[:2]
+    name = sys.implementation.name
+    if name != "cpython" or not OLDEST <= version <= NEWEST:
+        return "{} {}.{}".format(name, *version)
+    if "t" in getattr(sys, "abiflags", ""):
+        return "{} {}.{} without the GIL".format(name, *version)
+    return ""
+
+
+def base_interpreter() -> "str | None":
+    """The interpreter behind this one when this one belongs to a virtual environment."""
+    folder = os.path.dirname(sys.executable)
+    in_venv = any(os.path.exists(os.path.join(place, "pyvenv.cfg")) for place in (folder, os.path.dirname(folder)))
+    base = getattr(sys, "_base_executable", None)
+    return base if in_venv and base and os.path.realpath(folder) != os.path.realpath(os.path.dirname(base)) else None
+
+
+def start() -> int:
+    """Answer a probe, or run the verb."""
+    why = unsuitable()
+    if sys.argv[1] == "--probe":
+        print(why)
+        return 1 if why else 0
+    found, cache, locale, launcher, *argv = sys.argv[1:]
+    if why and found == "remembered":
+        try:
+            os.remove(os.path.join(cache, "python"))
+        except OSError:
+            print(f"ci-kit: {cache}/python names an interpreter that is now {why}. Remove that file.", file=sys.stderr)
+            return 3
+        os.execv(launcher, [launcher, *argv])
+    if why:
+        print(f"ci-kit: CI_KIT_PYTHON is {why}. Set it to CPython 3.11 to 3.14, or unset it.", file=sys.stderr)
+        return 2
+    base = base_interpreter()
+    if base:
+        os.execv(base, [base, "-I", "-S", "-X", "utf8", *sys.argv])
+    if not locale:
+        os.environ.pop("LC_CTYPE", None)
+    sys.argv = ["ci-kit", *argv]
+    sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+    from ci_kit.launcher.launch import launch
+
+    return launch(argv, cache, remember=found == "searched")
+
+
+if __name__ == "__main__":
+    sys.exit(start())
