@@ -45,6 +45,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     if argv[0] == "--version":
         print(f"ci-kit {VERSION}")
         return Exit.GOOD
+    argv, environ = _working_directory(argv, environ)
     workflow = Workflow(environ)
     signal.signal(signal.SIGTERM, _end)
     try:
@@ -75,6 +76,19 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
 def _end(number: int, _frame: FrameType | None) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough; a second one must not break the clean-up
     raise Ended(number)
+
+
+def _working_directory(argv: Sequence[str], environ: Mapping[str, str]) -> tuple[list[str], Mapping[str, str]]:
+    """Move the option `--working-directory`, which every verb has, to where the runner puts the input of that name."""
+    kept: list[str] = []
+    words = iter(argv)
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name == "--working-directory":
+            environ = {**environ, "CI_KIT_WORKING_DIRECTORY": value if equals else next(words, "")}
+        else:
+            kept.append(word)
+    return kept, environ
 
 
 def _verb(argv: Sequence[str]) -> Verb:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
-from ci_kit.errors import InfrastructureFailure
+from ci_kit.errors import CallerMistake, InfrastructureFailure
 
 Level = Literal["error", "warning", "notice"]
 ANNOTATIONS_PER_STEP = 10
@@ -47,7 +47,9 @@ class Event:
     def from_environ(cls, environ: Mapping[str, str]) -> Event:
         """Read the environment of a step; on a laptop the current folder is the workspace and the event is `local`.
 
-        Raises `InfrastructureFailure` when the event payload is there but not JSON.
+        `workspace` is the project's folder: the checkout, or the sub-folder of it that the input `working-directory`
+        names. Raises `CallerMistake` when that is no folder of the checkout, `InfrastructureFailure` when the event
+        payload is there but not JSON.
         """
         attempt = environ.get("GITHUB_RUN_ATTEMPT", "1")
         return cls(
@@ -59,7 +61,7 @@ class Event:
             run_attempt=int(attempt) if attempt.isdigit() else 1,
             workflow=environ.get("GITHUB_WORKFLOW", ""),
             job=environ.get("GITHUB_JOB", ""),
-            workspace=Path(environ.get("GITHUB_WORKSPACE") or ".").absolute(),
+            workspace=_project(Path(environ.get("GITHUB_WORKSPACE") or ".").absolute(), working_directory(environ)),
             server_url=environ.get("GITHUB_SERVER_URL", "https://github.com"),
             actor=environ.get("GITHUB_ACTOR", ""),
             payload=_payload(environ.get("GITHUB_EVENT_PATH")),
@@ -116,6 +118,22 @@ class Event:
         return f"{self.server_url}/{self.repository}/actions/runs/{self.run_id}"
 
 
+def working_directory(environ: Mapping[str, str]) -> str:
+    """The input `working-directory`, empty for the checkout itself."""
+    found = environ.get("CI_KIT_WORKING_DIRECTORY", "").strip().strip("/")
+    return "" if found == "." else found.removeprefix("./")
+
+
+def _project(checkout: Path, folder: str) -> Path:
+    project = (checkout / folder).resolve() if folder else checkout
+    if not project.is_dir() or not project.is_relative_to(checkout.resolve() if folder else checkout):
+        raise CallerMistake(
+            f"input working-directory: {folder!r} is no folder of the checkout.",
+            next_step="Name a folder of the repository, and check the repository out before this step.",
+        )
+    return project
+
+
 def _payload(path: str | None) -> Mapping[str, Any]:
     if not path or not Path(path).is_file():
         return {}
@@ -130,7 +148,7 @@ def _payload(path: str | None) -> Mapping[str, Any]:
 
 @dataclass(frozen=True)
 class Annotation:
-    """One line in the Checks view; `file` relative to the repository, `line` from 1."""
+    """One line in the Checks view; `file` relative to the project's folder, `line` from 1."""
 
     level: Level
     message: str
@@ -193,11 +211,13 @@ class Workflow:
             self._unshown[annotation.level] += 1
             return
         self._annotated[annotation.level] += 1
-        place = "" if annotation.file is None else f"{annotation.file}:{annotation.line or 1}: "
+        folder = working_directory(self._environ)
+        file = f"{folder}/{annotation.file}" if annotation.file and folder else annotation.file
+        place = "" if file is None else f"{file}:{annotation.line or 1}: "
         if not self.on_runner:
             self._print(f"{annotation.level}: {place}{annotation.message}")
             return
-        named = {"file": annotation.file, "line": annotation.line, "title": annotation.title}
+        named = {"file": file, "line": annotation.line, "title": annotation.title}
         properties = ",".join(f"{key}={_property(str(value))}" for key, value in named.items() if value is not None)
         self._print(f"::{annotation.level}{' ' if properties else ''}{properties}::{_data(annotation.message)}")
 
