@@ -45,7 +45,7 @@ def adopt_orphans() -> None:
     """On Linux, make orphans below this process its children; elsewhere the family is what was seen in time."""
     if sys.platform == "linux":
         with contextlib.suppress(ImportError, OSError, AttributeError):
-            import ctypes
+            import ctypes  # noqa: PLC0415 - slow to load, and seldom needed
 
             ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
@@ -57,14 +57,14 @@ def running() -> list[Process]:
 
 def _from_proc() -> list[Process]:
     found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
             # A process may end while the table is read.
             with contextlib.suppress(OSError):
                 # The name, in parentheses, may hold anything; the fields behind it are those of proc(5).
-                fields = Path("/proc", entry, "stat").read_text(errors="replace").rpartition(")")[2].split()
+                fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
                 if fields[0] not in {"Z", "X"}:
-                    found.append(Process(int(entry), int(fields[1]), fields[19]))
+                    found.append(Process(int(entry.name), int(fields[1]), fields[19]))
     return found
 
 

@@ -13,11 +13,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PIP_KEPT = frozenset(
-    "PIP_" + name
-    for name in (
-        "CACHE_DIR CERT CLIENT_CERT CONFIG_FILE DEFAULT_TIMEOUT EXTRA_INDEX_URL FIND_LINKS INDEX_URL KEYRING_PROVIDER "
-        "NO_INDEX PROXY RETRIES TIMEOUT TRUSTED_HOST"
-    ).split()
+    {
+        "PIP_CACHE_DIR",
+        "PIP_CERT",
+        "PIP_CLIENT_CERT",
+        "PIP_CONFIG_FILE",
+        "PIP_DEFAULT_TIMEOUT",
+        "PIP_EXTRA_INDEX_URL",
+        "PIP_FIND_LINKS",
+        "PIP_INDEX_URL",
+        "PIP_KEYRING_PROVIDER",
+        "PIP_NO_INDEX",
+        "PIP_PROXY",
+        "PIP_RETRIES",
+        "PIP_TIMEOUT",
+        "PIP_TRUSTED_HOST",
+    }
 )
 DROPPED = ("UV_", "PIP_", "PYTHON", "VIRTUAL_ENV", "CONDA_")
 INDEX = "CI_KIT_INDEX_URL"

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from ci_kit import __main__ as kit
 from ci_kit.errors import CallerMistake, InfrastructureFailure, KitError
 from ci_kit.github import Annotation, Workflow
 from ci_kit.inputs import duration
+from ci_kit.launcher.environment import Interpreter, folder_name, is_complete
 from ci_kit.launcher.supervise import End, Outcome, supervise
+from ci_kit.process import SubprocessRunner
 
 ROOT = Path(__file__).resolve().parents[3]
 LOCK = ROOT / "requirements" / "runtime.txt"
@@ -90,19 +93,31 @@ def explain(request: Request, outcome: Outcome) -> KitError | None:
 
 def _run(request: Request, cache: str, workflow: Workflow, *, remember: bool) -> int:
     """In the child: the environment, then the verb."""
-    from ci_kit import __main__ as kit
-    from ci_kit.launcher import environment
-    from ci_kit.process import SubprocessRunner
-
     signal.signal(signal.SIGTERM, _leave)
     try:
-        folder = environment.prepare(LOCK, cache, os.environ, SubprocessRunner(), workflow)
-        if remember and cache:
-            environment.remember_interpreter(cache)
+        folder = _environment(cache, workflow, remember=remember)
     except KitError as error:
         return _say(workflow, error)
+    # Behind the standard library, which no dependency may shadow.
     sys.path.append(str(folder))
     return kit.main(request.argv, os.environ)
+
+
+def _environment(cache: str, workflow: Workflow, *, remember: bool) -> Path:
+    name = folder_name(LOCK.read_bytes(), Interpreter.this())
+    usual = Path(cache, name) if cache else None
+    if usual and not remember and is_complete(usual):
+        return usual
+    # Imported only here: most starts find everything in place.
+    from ci_kit.launcher.build import Builder, remember_interpreter  # noqa: PLC0415
+
+    if usual and is_complete(usual):
+        folder = usual
+    else:
+        folder = Builder(LOCK, cache, os.environ, SubprocessRunner(), workflow).build(name)
+    if remember and folder == usual:
+        remember_interpreter(cache)
+    return folder
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:
@@ -110,6 +125,7 @@ def _leave(number: int, _frame: FrameType | None) -> None:
 
 
 def _say(workflow: Workflow, error: KitError) -> int:
-    workflow.log(f"ci-kit: {error}")
+    if workflow.on_runner:
+        workflow.log(f"ci-kit: {error}")
     workflow.annotate(Annotation("error", f"{error.message} {error.next_step}", title="ci-kit"))
     return int(error.exit)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import gc
 import os
 import select
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from typing import NoReturn
 
 from ci_kit.launcher import family
 
@@ -48,11 +52,34 @@ def supervise(work: Callable[[], int], limit_seconds: float | None) -> Outcome:
     """Run `work` in a forked child that leads a session of its own. In the child this does not return."""
     started = time.monotonic()
     with _signals() as (reader, leave):
+        gc.freeze()  # what is shared with the child stays shared
         child = os.fork()
         if child == 0:
             leave()
-            sys.exit(work())
+            _end_child(work)
         return _Watch(child, reader, started, limit_seconds).run()
+
+
+def _end_child(work: Callable[[], int]) -> NoReturn:
+    """Run the work and end as `multiprocessing` ends its forked children.
+
+    Taking down every module would copy the memory shared with the parent, which costs as much as a start.
+    """
+    code = 1
+    try:
+        code = work()
+    except SystemExit as leaving:
+        code = leaving.code if isinstance(leaving.code, int) else 1
+    except BaseException:  # noqa: BLE001 - a defect of the launcher itself: `ci_kit.__main__` lets nothing through
+        code = 3
+        print(f"ci-kit: a defect of the launcher: {sys.exc_info()[1]!r}", file=sys.stderr)
+    finally:
+        threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001
+        atexit._run_exitfuncs()  # noqa: SLF001
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
 
 
 @contextlib.contextmanager
