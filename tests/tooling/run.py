@@ -1,0 +1,57 @@
+"""`scripts/test`: prepare the development environment, then run pytest in it with the arguments given."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
+
+from ci_kit.errors import KitError  # noqa: E402 - found through the line above
+from tooling.environment import environment_variables, prepare_environment  # noqa: E402
+
+LIMIT_SECONDS = 55 * 60
+ALONE = ("-n", "--numprocesses", "--pdb", "--trace", "-h", "--help", "--co", "--collect-only", "--fixtures", "--version")
+
+
+def pytest_arguments(argv: Sequence[str]) -> list[str]:
+    """The arguments with a worker for each core, unless they ask for something that one process must do.
+
+    Files stay whole (`loadfile`), so that a fixture of a module is made once.
+    """
+    if any(word == known or word.startswith((f"{known}=", "-n")) for word in argv for known in ALONE):
+        return list(argv)
+    return ["-n", "auto", "--dist", "loadfile", *argv]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run and answer pytest's exit code, or the kit's own when the tests could not be run."""
+    try:
+        python = prepare_environment(ROOT / "requirements" / "dev.txt", os.environ)
+    except KitError as error:
+        print(f"scripts/test: {error}", file=sys.stderr)
+        return int(error.exit)
+    command = [str(python), "-m", "pytest", *pytest_arguments(argv)]
+    env = environment_variables(python, os.environ)
+    tests = subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True)
+    try:
+        return tests.wait(LIMIT_SECONDS)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt) as error:
+        os.killpg(tests.pid, signal.SIGINT)  # pytest still prints what it knows
+        try:
+            tests.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(tests.pid, signal.SIGKILL)
+        if isinstance(error, KeyboardInterrupt):
+            return 128 + signal.SIGINT
+        print(f"scripts/test: stopped after {LIMIT_SECONDS // 60} minutes.", file=sys.stderr)
+        return 3
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
