@@ -1,0 +1,57 @@
+"""What every use of uv (or pip) on a consumer's environment has in common: finding it, its settings, its failures."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+# Where packages come from and how they are fetched. Every other setting chooses *what* is installed or where, and that
+# is decided by the lock that is being installed.
+_WHERE_FROM = (
+    "UV_CACHE_DIR", "UV_CONCURRENT_", "UV_CONFIG_FILE", "UV_CREDENTIALS_", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL",
+    "UV_FIND_LINKS", "UV_HTTP_", "UV_INDEX", "UV_INSECURE_HOST", "UV_KEYRING_PROVIDER", "UV_LINK_MODE",
+    "UV_NATIVE_TLS", "UV_NO_CONFIG", "UV_NO_INDEX", "UV_OFFLINE", "UV_REQUEST_TIMEOUT", "UV_SYSTEM_CERTS",
+    "PIP_CACHE_DIR", "PIP_CERT", "PIP_CLIENT_CERT", "PIP_CONFIG_FILE", "PIP_DEFAULT_TIMEOUT", "PIP_EXTRA_INDEX_URL",
+    "PIP_FIND_LINKS", "PIP_INDEX_URL", "PIP_KEYRING_PROVIDER", "PIP_NO_INDEX", "PIP_PROXY", "PIP_RETRIES",
+    "PIP_TIMEOUT", "PIP_TRUSTED_HOST",
+)  # fmt: skip
+
+_NETWORK = re.compile(
+    r"error sending request|dns error|failed to lookup address|connection (refused|reset|closed)|connect(ion)? timed out"
+    r"|operation timed out|request timed out|network (is )?unreachable|no route to host|failed to (fetch|download)"
+    r"|HTTP status (server error|client error) \((5\d\d|429|408)|Max retries exceeded|NewConnectionError|tls handshake"
+    r"|network was disabled|Temporary failure in name resolution",
+    re.IGNORECASE,
+)
+
+
+def find_uv(environ: Mapping[str, str]) -> Path | None:
+    """The uv on the consumer's PATH."""
+    found = shutil.which("uv", path=environ.get("PATH"))
+    return Path(found) if found else None
+
+
+def without_kit(environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment for the consumer's programs: none of the kit's inputs, its secrets among them."""
+    return {name: value for name, value in environ.items() if not name.startswith("CI_KIT_")}
+
+
+def where_from_only(environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment in which uv and pip know the consumer's indexes and network, and no wish about what to install."""
+    return {
+        name: value
+        for name, value in without_kit(environ).items()
+        if not name.startswith(("UV_", "PIP_")) or name.startswith(_WHERE_FROM)
+    }
+
+
+def is_network_failure(output: str) -> bool:
+    """The output of uv or pip says that an index could not be reached or did not answer."""
+    return bool(_NETWORK.search(output))
+
+
+def last_lines(output: str, count: int = 12) -> str:
+    """The end of a program's output, where it says what went wrong."""
+    return "\n".join(line.rstrip() for line in output.strip().splitlines()[-count:])
