@@ -63,6 +63,8 @@ class TestSettings:
     timeout_seconds: float = 600.0
     quarantine: str = ".github/ci-kit-quarantine.yml"
 
+    __test__ = False  # for pytest: this is no test class
+
 
 @dataclass(frozen=True)
 class Gates:
