@@ -1,0 +1,1 @@
+"""A small service that knows who a caller is."""

@@ -1,0 +1,1 @@
+"""The security decisions, free of HTTP and SQL."""
