@@ -16,7 +16,18 @@ from ci_kit.errors import KitError  # noqa: E402 - found through the line above
 from tooling.environment import environment_variables, prepare_environment  # noqa: E402
 
 LIMIT_SECONDS = 55 * 60
-ALONE = ("-n", "--numprocesses", "--pdb", "--trace", "-h", "--help", "--co", "--collect-only", "--fixtures", "--version")
+ALONE = (
+    "-n",
+    "--numprocesses",
+    "--pdb",
+    "--trace",
+    "-h",
+    "--help",
+    "--co",
+    "--collect-only",
+    "--fixtures",
+    "--version",
+)
 
 
 def pytest_arguments(argv: Sequence[str]) -> list[str]:

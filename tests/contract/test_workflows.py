@@ -1,0 +1,200 @@
+"""House rules of workflow files, and what holds the jobs of the pipeline together."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tooling.findings import nothing
+from tooling.yaml_files import ROOT, Job, YamlFile, all_files, expressions, workflows
+
+from ci_kit.config import SERVICE_SLOTS
+
+each_workflow = pytest.mark.parametrize("workflow", workflows(), ids=lambda workflow: workflow.name)
+each_file = pytest.mark.parametrize("file", all_files(), ids=lambda file: file.name)
+STATUS = re.compile(r"\bneeds\.([\w-]+)\.(result|outputs(?:\.([\w-]+))?)")
+
+
+def pipeline() -> YamlFile:
+    (found,) = (workflow for workflow in workflows() if workflow.name == ".github/workflows/python-ci.yml")
+    return found
+
+
+def texts(job: Job) -> Iterator[str]:
+    """Every expression of a job, conditions without braces too."""
+    yield from expressions(dict(job.data))
+    for owner in (job.data, *job.data.get("steps", ())):
+        if "if" in owner:
+            yield str(owner["if"])
+
+
+@each_workflow
+def test_permissions_start_from_nothing(workflow: YamlFile) -> None:
+    assert workflow.data["permissions"] == {}
+    nothing(
+        f"{workflow.name}: job {job.id} names no permissions" for job in workflow.jobs if "permissions" not in job.data
+    )
+
+
+@each_workflow
+def test_every_job_with_steps_has_a_time_limit(workflow: YamlFile) -> None:
+    nothing(
+        f"{workflow.name}: job {job.id}"
+        for job in workflow.jobs
+        if ("timeout-minutes" in job.data) != ("uses" not in job.data)
+    )
+
+
+@each_workflow
+def test_every_workflow_limits_its_concurrency(workflow: YamlFile) -> None:
+    group = workflow.data["concurrency"]["group"]
+    if "workflow_call" in workflow.trigger:
+        assert group.startswith(f"ci-kit-{workflow.path.stem}-${{{{ github.workflow }}}}-${{{{ inputs.name }}}}-")
+    else:
+        assert "github.workflow" in group
+
+
+@each_file
+def test_runs_are_one_line_without_expressions(file: YamlFile) -> None:
+    for step in file.steps:
+        if step.run:
+            assert "\n" not in step.run.strip(), step.name
+            assert "${{" not in step.run, step.name
+            assert step.data.get("shell") == "bash", step.name
+
+
+@each_file
+def test_steps_have_imperative_names(file: YamlFile) -> None:
+    nothing(
+        step.name
+        for step in file.steps
+        if not re.match(r"[A-Z][a-z]+\b", str(step.data.get("name", "")))
+        or re.match(r"[A-Z][a-z]+(ing|s)\b", step.data["name"])
+    )
+
+
+@each_file
+def test_steps_of_composite_actions_have_no_time_limit_of_their_own(file: YamlFile) -> None:
+    if not file.is_workflow:
+        nothing(step.name for step in file.steps if "timeout-minutes" in step.data)
+
+
+@each_workflow
+def test_checkouts_leave_no_token_behind(workflow: YamlFile) -> None:
+    nothing(
+        step.name
+        for step in workflow.steps
+        if step.uses.startswith("actions/checkout@")
+        and (step.data.get("with") or {}).get("persist-credentials") is not False
+    )
+
+
+@each_workflow
+def test_jobs_refer_only_to_jobs_that_they_need_and_to_outputs_that_exist(workflow: YamlFile) -> None:
+    jobs = {job.id: job for job in workflow.jobs}
+    nothing(
+        f"{workflow.name}: {job.id} needs {sorted(job.needs - jobs.keys())}"
+        for job in workflow.jobs
+        if job.needs - jobs.keys()
+    )
+    nothing(
+        f"{workflow.name}: {job.id} reads needs.{needed}.{what}"
+        for job in workflow.jobs
+        for text in texts(job)
+        for needed, what, output in STATUS.findall(text)
+        if needed not in job.needs
+        or (output and "uses" not in jobs[needed].data and output not in (jobs[needed].data.get("outputs") or {}))
+    )
+    for output in workflow.outputs.values():
+        job, name = re.fullmatch(r"\$\{\{ jobs\.([\w-]+)\.outputs\.([\w-]+) \}\}", output["value"]).groups()  # type: ignore[union-attr]
+        assert name in jobs[job].data["outputs"]
+
+
+def test_the_pipeline_asks_for_reading_only() -> None:
+    """A called workflow that asks for more than its caller holds is refused by GitHub."""
+    assert {json.dumps(job.data["permissions"]) for job in pipeline().jobs} == {'{"contents": "read"}'}
+
+
+def test_the_gate_needs_every_other_job_and_always_runs() -> None:
+    jobs = {job.id: job for job in pipeline().jobs}
+    gate = jobs.pop("gate")
+    assert gate.needs == jobs.keys()
+    assert gate.data["if"] == "always()"
+    (judge,) = (step for step in gate.steps if (step.data.get("with") or {}).get("verb") == "gate")
+    assert judge.data["if"] == "always()"
+    assert {
+        word.partition("=")[0]: word.partition("=")[2]
+        for word in re.sub(r"\$\{\{ (.*?) \}\}", r"\1", judge.data["with"]["jobs"]).split()
+    } == {job: f"needs.{job}.result" for job in jobs}
+
+
+def test_every_job_that_a_plan_announces_exists_and_obeys_it(tmp_path: Path) -> None:
+    announced = plan_of_the_example(tmp_path)["jobs"]
+    jobs = {job.id: job for job in pipeline().jobs}
+    assert set(announced) == jobs.keys() - {"plan", "gate"}
+    for name in announced:
+        assert jobs[name].data["if"] == f"needs.plan.outputs.{name} == 'true'"
+        assert name in jobs["plan"].data["outputs"]
+
+
+def test_the_plan_sets_every_output_of_its_job(tmp_path: Path) -> None:
+    plan_of_the_example(tmp_path)
+    written = set(re.findall(r"^([\w-]+)<<", (tmp_path / "output").read_text(encoding="utf-8"), re.MULTILINE))
+    (plan,) = (job for job in pipeline().jobs if job.id == "plan")
+    assert plan.data["outputs"].keys() <= written
+
+
+def plan_of_the_example(folder: Path) -> dict[str, dict[str, bool]]:
+    """Run the real verb on an example, as a step of GitHub's would."""
+    env = {
+        "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": str(ROOT / "scripts"),
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_WORKSPACE": str(ROOT / "examples" / "small-library"),
+        "GITHUB_OUTPUT": str(folder / "output"),
+        "RUNNER_TEMP": str(folder),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "ci_kit", "pipeline", "plan"],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: dict[str, dict[str, bool]] = json.loads((folder / "ci-kit" / "plan.json").read_text(encoding="utf-8"))
+    return found
+
+
+def test_service_slots_are_as_many_as_the_configuration_allows() -> None:
+    for job in pipeline().jobs:
+        if job.id.startswith("test"):
+            slots = {f"service-{i}": f"${{{{ matrix.services.s{i} || '' }}}}" for i in range(1, SERVICE_SLOTS + 1)}
+            assert job.data["services"] == slots
+            assert job.data["strategy"]["fail-fast"] is False
+
+
+def test_the_two_test_jobs_differ_only_in_their_stage() -> None:
+    jobs = {job.id: json.dumps(job.data) for job in pipeline().jobs}
+    assert (
+        jobs["test"]
+        .replace("outputs.test ", "outputs.test-after ")
+        .replace("outputs.matrix)", "outputs.matrix-after)")
+        .replace('"needs": "plan"', '"needs": ["plan", "test"]')
+        .replace('"name": "test (', '"name": "test-after (')
+        == jobs["test-after"]
+    )
+
+
+def test_the_all_green_job_of_this_repository_needs_every_other_job() -> None:
+    (own,) = (workflow for workflow in workflows() if workflow.name == ".github/workflows/self-test.yml")
+    jobs = {job.id: job for job in own.jobs}
+    green = jobs.pop("all-green")
+    assert green.needs == jobs.keys()
+    assert green.data["if"] == "always()"
