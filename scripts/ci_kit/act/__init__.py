@@ -1,0 +1,1 @@
+"""Run a consuming repository's real workflow files without GitHub, through act."""

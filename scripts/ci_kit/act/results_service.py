@@ -1,0 +1,273 @@
+"""GitHub's results service on loopback: the Twirp calls and blob transfers of `@actions/artifact` and `@actions/cache`."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+from ci_kit.act.artifact_store import NAME_TAKEN, Artifact, ArtifactStore
+from ci_kit.act.blobs import Blob, Blobs, byte_range, runtime_token
+from ci_kit.act.cache_store import CacheStore
+
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """One thing that a job did with a cache or an artifact, for the run's report."""
+
+    kind: str  # cache or artifact
+    what: str  # saved, refused, exact, prefix, miss, uploaded, downloaded, deleted
+    name: str
+    matched: str = ""
+
+
+class Refused(Exception):
+    """A Twirp error: the HTTP status, Twirp's code and the message."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code = status, code
+
+
+class ResultsService:
+    """The service of one run, from `start` to `stop`; `url` and `token` are what jobs need."""
+
+    def __init__(self, artifacts: ArtifactStore, caches: CacheStore, blobs: Blobs, run: str) -> None:
+        self.artifacts, self.caches, self.blobs = artifacts, caches, blobs
+        self.token = runtime_token(run, "job")
+        self.transfers: list[Transfer] = []
+        self._saving: dict[tuple[str, str], Path] = {}
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+
+    @property
+    def url(self) -> str:
+        """The base address, on loopback and on a port that was free."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}/"
+
+    def start(self) -> None:
+        """Answer requests in threads of their own."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop answering and free the port."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(5)
+
+    def call(self, method: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """One Twirp call; raises `Refused`."""
+        calls: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+            "CreateArtifact": self._create_artifact,
+            "FinalizeArtifact": self._finalize_artifact,
+            "ListArtifacts": self._list_artifacts,
+            "GetSignedArtifactURL": self._artifact_url,
+            "DeleteArtifact": self._delete_artifact,
+            "CreateCacheEntry": self._create_cache,
+            "FinalizeCacheEntryUpload": self._finalize_cache,
+            "GetCacheEntryDownloadURL": self._cache_url,
+        }
+        if method not in calls:
+            raise Refused(404, "bad_route", f"no such call: {method}")
+        return calls[method](request)
+
+    def _sign(self, blob: Blob) -> str:
+        return self.url.rstrip("/") + self.blobs.sign(blob)
+
+    def _note(self, kind: str, what: str, name: str, matched: str = "") -> None:
+        self.transfers.append(Transfer(kind, what, name, matched))
+
+    def _create_artifact(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        name = str(request["name"])
+        # A client that sends no type is an older one, and those upload nothing but zip archives.
+        mime_type = str(request.get("mime_type") or "application/zip")
+        artifact = self.artifacts.create(name, str(request.get("workflow_job_run_backend_id", "")), mime_type)
+        if artifact is None:
+            self._note("artifact", "refused", name)
+            raise Refused(409, "already_exists", NAME_TAKEN)
+        return {"ok": True, "signed_upload_url": self._sign(Blob(artifact.blob, writable=True))}
+
+    def _finalize_artifact(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        artifact = self._existing(self.artifacts.finalize(str(request["name"])))
+        self._note("artifact", "uploaded", artifact.name)
+        return {"ok": True, "artifact_id": str(artifact.number)}
+
+    def _list_artifacts(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        name, number = request.get("name_filter"), request.get("id_filter")
+        found = [
+            a for a in self.artifacts.finished() if name in (None, a.name) and number in (None, str(a.number), a.number)
+        ]
+        return {"artifacts": [_described(a, request) for a in found]}
+
+    def _artifact_url(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        artifact = self._existing(self.artifacts.find(str(request["name"])))
+        zipped = artifact.mime_type == "application/zip"
+        self._note("artifact", "downloaded", artifact.name)
+        name = f"{artifact.name}.zip" if zipped else artifact.name
+        return {"signed_url": self._sign(Blob(artifact.blob, False, artifact.mime_type, name))}
+
+    def _delete_artifact(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        artifact = self._existing(self.artifacts.delete(str(request["name"])))
+        self._note("artifact", "deleted", artifact.name)
+        return {"ok": True, "artifact_id": str(artifact.number)}
+
+    def _existing(self, artifact: Artifact | None) -> Artifact:
+        if artifact is None:
+            raise Refused(404, "not_found", "artifact not found")
+        return artifact
+
+    def _create_cache(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        key, version = str(request["key"]), str(request["version"])
+        if not self.caches.reserve(key, version):
+            self._note("cache", "refused", key)
+            raise Refused(409, "already_exists", "cache entry with the same key, version, and scope already exists")
+        path = self._saving[key, version] = self.blobs.new_file()
+        return {"ok": True, "signed_upload_url": self._sign(Blob(path, writable=True))}
+
+    def _finalize_cache(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        key, version = str(request["key"]), str(request["version"])
+        path = self._saving.pop((key, version), None)
+        if path is None or not path.is_file():
+            raise Refused(404, "not_found", "cache entry was not reserved or not uploaded")
+        saved = self.caches.save(key, version, path)
+        self._note("cache", "saved" if saved else "refused", key)
+        return {"ok": saved, "entry_id": "1"}
+
+    def _cache_url(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        key = str(request["key"])
+        entry = self.caches.find([key, *map(str, request.get("restore_keys", []))], str(request["version"]))
+        if entry is None:
+            self._note("cache", "miss", key)
+            return {"ok": False, "signed_download_url": "", "matched_key": ""}
+        self._note("cache", "exact" if entry.key == key else "prefix", key, entry.key)
+        return {"ok": True, "signed_download_url": self._sign(Blob(entry.blob, False)), "matched_key": entry.key}
+
+
+def _described(artifact: Artifact, request: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "workflow_run_backend_id": request.get("workflow_run_backend_id", ""),
+        "workflow_job_run_backend_id": artifact.job,
+        "database_id": str(artifact.number),
+        "name": artifact.name,
+        "size": str(artifact.size),
+        "created_at": artifact.created,
+        "digest": artifact.digest,
+    }
+
+
+def _handler(service: ResultsService) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing: the run's output is for the jobs."""
+
+        def do_POST(self) -> None:
+            body = self._body()
+            if self.headers.get("Authorization") != f"Bearer {service.token}":
+                return self._json(401, {"code": "unauthenticated", "msg": "the runtime token is missing or wrong"})
+            try:
+                answer = service.call(urlsplit(self.path).path.rsplit("/", 1)[-1], json.loads(body or b"{}"))
+            except Refused as refused:
+                return self._json(refused.status, {"code": refused.code, "msg": str(refused)})
+            except (KeyError, ValueError) as error:
+                return self._json(400, {"code": "malformed", "msg": f"the request lacks or mangles {error}"})
+            return self._json(200, answer)
+
+        def do_PUT(self) -> None:
+            blob, query = self._blob()
+            if blob is None or not blob.writable:
+                return self._empty(403)
+            if query.get("comp") == ["blocklist"]:
+                return self._empty(201 if service.blobs.put_block_list(blob, self._body()) else 400)
+            part = service.blobs.new_file()
+            with part.open("wb") as target:
+                for chunk in self._chunks():
+                    target.write(chunk)
+            if query.get("comp") == ["block"]:
+                service.blobs.put_block(blob, query["blockid"][0], part)
+            else:
+                part.replace(blob.path)
+            return self._empty(201)
+
+        def do_GET(self) -> None:
+            self._serve(with_body=True)
+
+        def do_HEAD(self) -> None:
+            self._serve(with_body=False)
+
+        def _serve(self, *, with_body: bool) -> None:
+            blob, _ = self._blob()
+            if blob is None or blob.writable or not blob.path.is_file():
+                return self._empty(404 if blob else 403)
+            size = blob.path.stat().st_size
+            part = byte_range(self.headers.get("Range") or self.headers.get("x-ms-range") or "", size)
+            start, end = part or (0, size)
+            self.send_response(206 if part else 200)
+            self._azure_headers()
+            self.send_header("Content-Type", blob.mime_type)
+            self.send_header("Content-Disposition", f"attachment; filename*=UTF-8''{quote(blob.file_name, safe='')}")
+            self.send_header("Accept-Ranges", "bytes")
+            if part:
+                self.send_header("Content-Range", f"bytes {start}-{end - 1}/{size}")
+            self.send_header("Content-Length", str(end - start))
+            self.end_headers()
+            if with_body:
+                with blob.path.open("rb") as source:
+                    source.seek(start)
+                    left = end - start
+                    while left and (chunk := source.read(min(CHUNK, left))):
+                        self.wfile.write(chunk)
+                        left -= len(chunk)
+            return None
+
+        def _blob(self) -> tuple[Blob | None, dict[str, list[str]]]:
+            address = urlsplit(self.path)
+            query = parse_qs(address.query)
+            return service.blobs.resolve(address.path, query.get("sig", [""])[0]), query
+
+        def _chunks(self) -> Any:  # noqa: ANN401 - an iterator of bytes, of either transfer coding
+            if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
+                while size := int(self.rfile.readline().split(b";")[0].strip() or b"0", 16):
+                    yield self.rfile.read(size)
+                    self.rfile.readline()
+                self.rfile.readline()
+                return
+            left = int(self.headers.get("Content-Length") or 0)
+            while left and (chunk := self.rfile.read(min(CHUNK, left))):
+                yield chunk
+                left -= len(chunk)
+
+        def _body(self) -> bytes:
+            return b"".join(self._chunks())
+
+        def _azure_headers(self) -> None:
+            self.send_header("ETag", '"1"')
+            self.send_header("Last-Modified", formatdate(usegmt=True))
+            self.send_header("x-ms-request-id", "local")
+            self.send_header("x-ms-version", "2024-11-04")
+
+        def _empty(self, status: int) -> None:
+            self.send_response(status)
+            self._azure_headers()
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def _json(self, status: int, data: Mapping[str, Any]) -> None:
+            body = json.dumps(data).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    return Handler

@@ -1,0 +1,4 @@
+import {restore} from '../../lib/cache.mjs'
+import {run} from '../../lib/common.mjs'
+
+await run(() => restore({remember: true}))
