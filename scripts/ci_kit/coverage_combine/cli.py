@@ -1,0 +1,153 @@
+"""`ci-kit coverage-combine combine`: all legs' coverage data to one number, its reports and its gates."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import coverage
+
+from ci_kit.config import Config, load_config
+from ci_kit.coverage_combine import reports, say
+from ci_kit.coverage_combine.combined import Combined, inside, stranger_error
+from ci_kit.coverage_combine.delivery import Chosen, Problem, choose
+from ci_kit.coverage_combine.gates import judge
+from ci_kit.coverage_combine.numbers import FileCoverage, add
+from ci_kit.coverage_combine.proof import Proven, prove
+from ci_kit.coverage_combine.receive import receive
+from ci_kit.coverage_combine.result import NAME, Result, Untrusted, untrusted_report
+from ci_kit.errors import CallerMistake, Exit, InfrastructureFailure, KitError
+from ci_kit.inputs import boolean, path, percentage, setting, short_name
+from ci_kit.plan import Leg, read_plan
+from ci_kit.report import report_folder, write_report
+from ci_kit.tools import Tools, Verb
+
+
+@dataclass(frozen=True)
+class CombineInputs:
+    """What `combine` can be told."""
+
+    data: Path | None = setting(None, path, "folder of the test legs' results (default: $RUNNER_TEMP/ci-kit/results)")
+    plan: Path | None = setting(None, path, "the run's plan.json; every leg in it must have delivered")
+    config: Path | None = setting(None, path, "configuration file (default: .github/ci-kit.yml)")
+    total: float | None = setting(None, percentage, "least total coverage; wins over the configuration (default: 85)")
+    html: bool = setting(True, boolean, "write the HTML report")
+    name: str = setting("ci", short_name, "name of this call, shown in the reports")
+
+
+def combine(inputs: CombineInputs, tools: Tools) -> int:
+    """Prove, combine, judge, tell. What cannot be trusted raises `InfrastructureFailure` and gives no number."""
+    here = tools.event.workspace.resolve()
+    config = load_config(here, inputs.config)
+    temp = report_folder(tools.environ).resolve()
+    # Nothing of an earlier run may pass for a result of this one.
+    (temp / f"{NAME}.json").unlink(missing_ok=True)
+    reports.clear(temp / "coverage")
+    try:
+        with tempfile.TemporaryDirectory(prefix="coverage-", dir=temp) as scratch:
+            result = _combine(inputs, tools, config, here, temp, Path(scratch))
+    except KitError as error:
+        reports.clear(temp / "coverage")
+        if isinstance(error, InfrastructureFailure):
+            problems = error.problems if isinstance(error, Untrusted) else (Problem(error.message, error.next_step),)
+            write_report(temp, NAME, untrusted_report(inputs.name, tools.event.sha, problems))
+            say.untrusted(tools.workflow, problems)
+        raise
+    report = write_report(temp, NAME, result.as_json())
+    say.result(tools.workflow, result, report)
+    return Exit.NO if result.judgement.failed else Exit.GOOD
+
+
+def _combine(inputs: CombineInputs, tools: Tools, config: Config, here: Path, temp: Path, scratch: Path) -> Result:
+    started = tools.clock.monotonic()
+    chosen, proven = _received(inputs, tools, here, temp, scratch)
+    pythons = [leg.delivery.leg.python for leg in proven]
+    with inside(here):
+        combined = Combined(here, scratch / "combined")
+        combined.combine(proven)
+        roots = sorted({leg.delivery.manifest.root for leg in proven if leg.delivery.manifest})
+        if strangers := combined.strangers():
+            raise stranger_error(combined, strangers, roots)
+        files = reports.read_files(reports.write_json(combined, temp / "coverage", pythons))
+        _require_measured(files)
+        total = inputs.total if inputs.total is not None else config.coverage.total
+        judgement = judge(files, config.coverage, total, config.file)
+        title = f"{inputs.name}: coverage of {tools.event.repository or here.name} {tools.event.sha[:12]}".strip()
+        written = reports.write_others(combined, temp / "coverage", pythons, title if inputs.html else None)
+    return Result(
+        name=inputs.name,
+        commit=tools.event.sha,
+        files=tuple(files),
+        judgement=judgement,
+        threshold_from="the input total" if inputs.total is not None else config.file or "the default",
+        proven=tuple(proven),
+        empty=tuple(d.leg for d in chosen.deliveries if d.manifest is None),
+        written=written,
+        notes=(*chosen.notes, *combined.notes, *_interpreter_notes(pythons)),
+        python=f"{sys.version_info.major}.{sys.version_info.minor}",
+        coverage=coverage.__version__,
+        seconds=tools.clock.monotonic() - started,
+    )
+
+
+def _received(
+    inputs: CombineInputs, tools: Tools, here: Path, temp: Path, scratch: Path
+) -> tuple[Chosen, list[Proven]]:
+    folder = here / inputs.data if inputs.data else temp / "results"
+    plan = read_plan(here / inputs.plan) if inputs.plan else None
+    if not folder.is_dir():
+        raise CallerMistake(
+            f"input data: there is no folder {folder}.",
+            next_step="Download the results of the test jobs before this step, or correct the input.",
+        )
+    deliveries, unreadable = receive(folder)
+    announced: set[Leg] | None = set(plan.legs()) if plan else None
+    chosen = choose(deliveries, announced, _commit(tools, here))
+    if not deliveries and not unreadable and announced is None:
+        unreadable = [Problem(f"no leg delivered anything: {folder} holds no */coverage/manifest.json.", "Run the tests with coverage and download their results.")]  # fmt: skip
+    proven, unsound = prove(chosen.deliveries, scratch)
+    problems = (*unreadable, *chosen.problems, *unsound)
+    if not problems and not any(leg.measured for leg in proven):
+        problems = (Problem("no leg measured any file of the repository.", "Compare [run] source with its layout."),)
+    if problems:
+        raise Untrusted(problems)
+    return chosen, proven
+
+
+def _commit(tools: Tools, here: Path) -> str:
+    """The commit of the checkout; empty where nobody knows."""
+    if tools.event.sha or not (here / ".git").exists() or not shutil.which("git"):
+        return tools.event.sha
+    done = tools.runner.run(["git", "rev-parse", "HEAD"], cwd=here, timeout_seconds=30, stream=False)
+    return "" if done.code else done.output.strip()
+
+
+def _require_measured(files: list[FileCoverage]) -> None:
+    counts = add(file.counts for file in files)
+    if not counts.counted:
+        raise InfrastructureFailure(
+            f"the {len(files)} measured files hold no line to cover: 0 of 0 is no number.",
+            next_step="Compare [run] source and [report] omit with the repository's layout.",
+        )
+    if not counts.covered:
+        raise InfrastructureFailure(
+            f"not one of the {counts.counted} lines and branches in {len(files)} files was run by any test leg.",
+            next_step="The tests ran other code, for example an installed copy: install the project in editable mode, "
+            "or map the copy with [paths] in the coverage configuration.",
+        )
+
+
+def _interpreter_notes(pythons: list[str]) -> list[str]:
+    this = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if any(text == this or text.startswith(f"{this}.") for text in pythons):
+        return []
+    measured = ", ".join(sorted(set(pythons)))
+    return [
+        f"The sources were analysed with Python {this}, but measured with {measured}: lines and branches may differ a little."
+    ]
+
+
+VERBS = {"combine": Verb(combine, CombineInputs, "Combine all legs' coverage into one number and judge it.")}

@@ -1,0 +1,183 @@
+"""Combine proven copies with coverage.py's public API, in the checkout, with the consumer's own configuration."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sqlite3
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from coverage import Coverage
+from coverage.exceptions import ConfigError, CoverageException, NoDataError, PluginError
+
+from ci_kit.coverage_combine import mapping
+from ci_kit.coverage_combine.delivery import Manifest
+from ci_kit.coverage_combine.proof import Proven
+from ci_kit.errors import CallerMistake, InfrastructureFailure, KitError
+
+_IMPORTABLE = re.compile(r"[^.#~!$@%^&*()+=,]+\.pyw?")  # what `coverage run --source` takes for importable
+
+
+@contextlib.contextmanager
+def inside(folder: Path) -> Iterator[None]:
+    """Work in `folder`: coverage reads its configuration and resolves relative files from the current folder."""
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+class Combined:
+    """The data of all legs as one. Everything here must run `inside` the checkout `here` (no symbolic links)."""
+
+    def __init__(self, here: Path, data_file: Path) -> None:
+        self.here = here
+        self.notes: list[str] = []
+        with self._configuration():
+            self.coverage = Coverage(data_file=str(data_file), messages=False)
+            # One spelling for every file, whatever the shards used: relative to the checkout.
+            self.coverage.set_option("run:relative_files", True)
+            # What `coverage run` would not have measured must not come in as uncovered.
+            self.coverage.set_option("report:omit", [*self._list("report:omit"), *self._list("run:omit")])
+            self.coverage.get_exclude_list()  # loads the plugins, so that a missing one is named now
+
+    @property
+    def include_namespaces(self) -> bool:
+        """Whether folders without `__init__.py` count as importable."""
+        return bool(self.coverage.get_option("report:include_namespace_packages"))
+
+    def _list(self, option: str) -> list[str]:
+        found = self.coverage.get_option(option)
+        return [str(entry) for entry in found] if isinstance(found, list | tuple) else []
+
+    @contextlib.contextmanager
+    def _configuration(self) -> Iterator[None]:
+        hint = "The test legs measured with this configuration; without it the number would be another one."
+        try:
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always")
+                yield
+        except (ImportError, PluginError) as error:
+            raise CallerMistake(
+                f"the coverage configuration names a plugin that is not in ci-kit's own environment: {error}.",
+                next_step=f"Write what it sets into the configuration itself, and remove it. {hint}",
+            ) from error
+        except (ConfigError, CoverageException) as error:
+            raise CallerMistake(
+                f"coverage's configuration cannot be used: {error}.", next_step=f"Correct it. {hint}"
+            ) from error
+        self.notes += [f"coverage: {str(warning.message).splitlines()[0]}" for warning in said]
+
+    def combine(self, proven: Sequence[Proven]) -> None:
+        """Add all copies; raises `InfrastructureFailure` when coverage leaves any of them out."""
+        manifests = [leg.delivery.manifest for leg in proven if leg.delivery.manifest]
+        configured = self.coverage.get_option("paths")
+        paths = mapping.aliases(
+            {name: [str(entry) for entry in entries] for name, entries in configured.items()}
+            if isinstance(configured, dict)
+            else {},
+            [manifest.root for manifest in manifests],
+            str(self.here),
+        )
+        self.coverage.set_option("paths", paths)
+        copies = [str(copy) for leg in proven for copy in leg.copies]
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # coverage only warns of a file that it leaves out
+                self.coverage.combine(copies, strict=True, keep=True)
+        except (CoverageException, Warning, sqlite3.Error, ValueError, TypeError, OverflowError) as error:
+            raise InfrastructureFailure(
+                f"the data files are sound one by one, but coverage cannot combine them: {error}.",
+                next_step="Re-run the test jobs; if it stays, compare the coverage versions and [paths] of the legs.",
+            ) from error
+        self.coverage.set_option("paths", {})  # done: reporting would map everything once more, for every report
+        self._touch(manifests)
+
+    def _touch(self, manifests: Iterable[Manifest]) -> None:
+        """Files that no leg imported are uncovered, as after `coverage run --source`."""
+        data = self.coverage.get_data()
+        folders = {folder for manifest in manifests for folder in self._folders(manifest)}
+        found = {file for folder in folders for file in self._importable(folder)}
+        missing = found - data.measured_files()
+        if missing and data.measured_files():
+            data.touch_files(sorted(missing))
+
+    def _folders(self, manifest: Manifest) -> Iterator[Path]:
+        for entry in manifest.source:
+            inside_root = mapping.below(entry, [manifest.root]) if entry.rstrip("/\\") != manifest.root else "."
+            folder = self.here / inside_root if inside_root is not None else None
+            # What is no folder is a package; coverage finds its files when it is imported, so the legs listed them.
+            if folder is not None and folder.is_dir() and folder.resolve().is_relative_to(self.here):
+                yield folder.resolve()
+
+    def _importable(self, top: Path) -> Iterator[str]:
+        for folder, folders, names in os.walk(top):
+            if folder != str(top) and "__init__.py" not in names and not self.include_namespaces:
+                folders.clear()
+                continue
+            for name in names:
+                path = Path(folder, name)
+                if _IMPORTABLE.fullmatch(name) and path.resolve().is_relative_to(self.here):
+                    yield path.resolve().relative_to(self.here).as_posix()
+
+    def strangers(self) -> list[str]:
+        """Measured files that count but are not files of this checkout."""
+        suspects = [path for path in sorted(self.coverage.get_data().measured_files()) if not self._is_here(path)]
+        return [path for path in suspects if self._counts(path)]
+
+    def _is_here(self, path: str) -> bool:
+        place = self.here / path
+        return place.is_file() and place.resolve().is_relative_to(self.here)
+
+    def _counts(self, path: str) -> bool:
+        """Whether the configuration's include and omit let `path` into a report."""
+        try:
+            self.coverage.lcov_report(morfs=[path], outfile=os.devnull, ignore_errors=False)
+        except NoDataError:
+            return False
+        except CoverageException:
+            return True
+        return True
+
+
+def stranger_error(combined: Combined, strangers: Sequence[str], roots: Sequence[str]) -> KitError:
+    """What to say of measured files that are not here: the block that maps them, or how to leave them out."""
+    found = mapping.unmapped(strangers, roots)
+    shown = ", ".join(f"{file.inside or file.path}" for file in found[:5])
+    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+    what = f"{len(found)} measured {'file is' if len(found) == 1 else 'files are'} not in this checkout: {shown}{more}."
+    elsewhere = [file.path for file in found if file.inside is None]
+    if not elsewhere:
+        return InfrastructureFailure(
+            what,
+            next_step="Such a file is often generated when the tests are set up: add it to [run] omit of the coverage "
+            "configuration, or generate it before this step too.",
+        )
+    local = list(_checkout_files(combined.here))
+    entries = mapping.suggest_paths(elsewhere, local)
+    toml = (combined.here / "pyproject.toml").is_file() and not (combined.here / ".coveragerc").is_file()
+    block = mapping.paths_block(entries or ["src", "*/site-packages"], toml=toml)
+    return InfrastructureFailure(
+        what,
+        next_step=f"Tell coverage where they are in the repository, in {'pyproject.toml' if toml else '.coveragerc'} "
+        f"({'derived from the files here' if entries else 'an example'}):\n{block}\nor leave them out with [run] omit.",
+    )
+
+
+def _checkout_files(here: Path) -> Iterator[str]:
+    seen = 0
+    for folder, folders, names in os.walk(here):
+        folders[:] = [
+            name for name in folders if not name.startswith(".") and name not in {"node_modules", "__pycache__"}
+        ]
+        for name in names:
+            seen += 1
+            if seen > 200_000:
+                return
+            if name.endswith((".py", ".pyw")):
+                yield Path(folder, name).relative_to(here).as_posix()

@@ -1,0 +1,141 @@
+"""Prove each data file before it counts: its digest and size, SQLite's own check, and coverage's reading of it.
+
+Each finds what the others miss. The file is copied first and only the copy is opened: what arrived stays as it is, and
+nobody can exchange it between the check and the use.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import sqlite3
+import stat
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from coverage import CoverageData
+from coverage.exceptions import CoverageException
+
+from ci_kit.coverage_combine.delivery import Announced, Delivery, Manifest, Problem, rerun
+
+FILE_BYTES = 512_000_000
+ALL_BYTES = 4_000_000_000
+CHECK_SECONDS = 60.0
+MEASURED_FILES = 200_000
+# https://coverage.readthedocs.io/en/latest/dbschema.html; a view or a trigger in its place could run anything.
+_TABLES = frozenset({"coverage_schema", "meta", "file", "context", "line_bits", "arc", "tracer"})
+
+
+@dataclass(frozen=True)
+class Proven:
+    """A leg whose data can be used: `copies` are private copies, `measured` the names of the files in them."""
+
+    delivery: Delivery
+    copies: tuple[Path, ...]
+    measured: frozenset[str]
+    bytes: int
+
+
+def prove(deliveries: Sequence[Delivery], scratch: Path) -> tuple[list[Proven], list[Problem]]:
+    """Copy every data file into `scratch` and check it. A delivery is proven when all its files are."""
+    proven: list[Proven] = []
+    problems: list[Problem] = []
+    budget = ALL_BYTES
+    for index, delivery in enumerate(deliveries):
+        if delivery.manifest is None:
+            continue
+        problems += _unannounced(delivery, delivery.manifest)
+        copies: list[Path] = []
+        measured: set[str] = set()
+        for number, announced in enumerate(delivery.manifest.files):
+            copy = scratch / f"leg{index}.file{number}"
+            try:
+                _copy(delivery.folder / "coverage" / announced.name, announced, copy, min(FILE_BYTES, budget))
+                _check_database(copy)
+                measured |= _read(copy, branch=delivery.manifest.branch)
+            except (OSError, ValueError, sqlite3.Error, CoverageException) as error:
+                reason = _reason(error, copy)
+                problems.append(
+                    Problem(f"the data file {announced.name} {reason}.", rerun(delivery.leg), str(delivery.leg))
+                )
+            budget -= announced.bytes
+            copies.append(copy)
+        proven.append(
+            Proven(delivery, tuple(copies), frozenset(measured), sum(f.bytes for f in delivery.manifest.files))
+        )
+    return proven, problems
+
+
+def _unannounced(delivery: Delivery, manifest: Manifest) -> Iterator[Problem]:
+    named = {file.name for file in manifest.files}
+    for path in sorted((delivery.folder / "coverage").glob("coverage.*")):
+        if path.name not in named:
+            yield Problem(
+                f"the data file {path.name!r} is not in its manifest: measuring did not end in order.",
+                rerun(delivery.leg),
+                str(delivery.leg),
+            )
+
+
+def _copy(path: Path, announced: Announced, copy: Path, limit: int) -> None:
+    if announced.bytes > limit:
+        raise ValueError(f"has {announced.bytes} bytes; at most {FILE_BYTES} a file and {ALL_BYTES} in all are read")
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        raise ValueError("is missing") from None
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError("is not a regular file")
+    if found.st_size != announced.bytes:
+        raise ValueError(f"has {found.st_size} bytes; its manifest says {announced.bytes}")
+    digest = hashlib.sha256()
+    with path.open("rb") as source, copy.open("wb") as target:
+        while chunk := source.read(1 << 20):
+            digest.update(chunk)
+            target.write(chunk)
+    if digest.hexdigest() != announced.sha256:
+        raise ValueError("was changed after it was measured: its SHA-256 is not the manifest's")
+
+
+def _check_database(path: Path) -> None:
+    """Raise `ValueError` when SQLite finds damage, or anything but the tables of coverage data."""
+    deadline = time.monotonic() + CHECK_SECONDS
+    uri = f"{path.as_uri()}?mode=ro&immutable=1"
+    with contextlib.closing(sqlite3.connect(uri, uri=True)) as database:
+        database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, FILE_BYTES)
+        database.set_progress_handler(lambda: time.monotonic() > deadline, 100_000)
+        database.execute("PRAGMA trusted_schema = OFF")
+        database.execute("PRAGMA cell_size_check = ON")
+        for kind, name, table in database.execute("SELECT type, name, tbl_name FROM sqlite_master"):
+            if kind not in {"table", "index"} or table not in _TABLES:
+                raise ValueError(f"is not coverage data: it holds the {kind} {str(name)[:60]!r}")
+        for (line,) in database.execute("PRAGMA quick_check(1)"):
+            if line != "ok":
+                raise ValueError(f"is damaged: {str(line).splitlines()[-1][:200]}")
+
+
+def _read(path: Path, *, branch: bool) -> set[str]:
+    data = CoverageData(str(path))
+    try:
+        data.read()
+        measured = data.measured_files()
+        if len(measured) > MEASURED_FILES:
+            raise ValueError(f"names {len(measured)} files; at most {MEASURED_FILES} are read")
+        if measured and data.has_arcs() is not branch:
+            holds, says = ("branches", "lines") if data.has_arcs() else ("lines", "branches")
+            raise ValueError(f"holds {holds}; its manifest says {says}")
+        return set(measured)
+    finally:
+        data.close()
+
+
+def _reason(error: Exception, copy: Path) -> str:
+    if isinstance(error, OSError):
+        return f"cannot be read: {error.strerror or error}"
+    if isinstance(error, sqlite3.Error):
+        return f"is not a sound SQLite file: {error}"
+    if isinstance(error, CoverageException):
+        return f"cannot be read by coverage: {str(error).replace(repr(str(copy)), 'it')}"
+    return str(error)

@@ -1,0 +1,117 @@
+"""Coverage's own reports of the combined data, and the facts that the gates and the summary are made from."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from coverage.exceptions import CoverageException, NoDataError, NotPython
+
+from ci_kit.coverage_combine.combined import Combined
+from ci_kit.coverage_combine.numbers import Counts, FileCoverage
+from ci_kit.errors import CallerMistake, InfrastructureFailure, KitError
+
+
+@dataclass(frozen=True)
+class Written:
+    """Where the reports are; `html` is the folder, None when none was asked for."""
+
+    json: Path
+    xml: Path
+    lcov: Path
+    html: Path | None
+
+
+def clear(folder: Path) -> None:
+    """An empty folder: no report of an earlier run may pass for one of this run."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+
+
+def write_json(combined: Combined, folder: Path, pythons: Sequence[str]) -> Path:
+    """`coverage.json`, the analysis that everything else is read from."""
+    path = folder / "coverage.json"
+    _report(
+        lambda: combined.coverage.json_report(outfile=str(path), ignore_errors=False, show_contexts=False),
+        combined,
+        pythons,
+    )
+    return path
+
+
+def write_others(combined: Combined, folder: Path, pythons: Sequence[str], title: str | None) -> Written:
+    """Cobertura XML, LCOV and, with a `title`, HTML."""
+    written = Written(
+        folder / "coverage.json", folder / "coverage.xml", folder / "coverage.lcov", folder / "html" if title else None
+    )
+    coverage = combined.coverage
+    _report(lambda: coverage.xml_report(outfile=str(written.xml), skip_empty=False), combined, pythons)
+    _report(lambda: coverage.lcov_report(outfile=str(written.lcov)), combined, pythons)
+    if title:
+        _report(lambda: coverage.html_report(directory=str(written.html), title=title, skip_covered=False, skip_empty=False, show_contexts=False), combined, pythons)  # fmt: skip
+    return written
+
+
+def read_files(path: Path) -> list[FileCoverage]:
+    """The files of a coverage JSON report, by path."""
+    data = json.loads(path.read_text(encoding="utf-8"))
+    return sorted((_file(name, part) for name, part in data["files"].items()), key=lambda file: file.path)
+
+
+def _file(name: str, part: Mapping[str, Any]) -> FileCoverage:
+    summary = part["summary"]
+    return FileCoverage(
+        path=name.replace("\\", "/"),
+        counts=Counts(
+            covered_lines=summary["covered_lines"],
+            lines=summary["num_statements"],
+            covered_branches=summary.get("covered_branches", 0),
+            branches=summary.get("num_branches", 0),
+        ),
+        missing_lines=tuple(part["missing_lines"]),
+        missing_branches=tuple((start, end) for start, end in part.get("missing_branches", ())),
+    )
+
+
+def _report(make: Callable[[], float], combined: Combined, pythons: Sequence[str]) -> None:
+    try:
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            make()
+    except NotPython as error:
+        raise unparsable(str(error), pythons, sys.version_info[:2], combined.here) from error
+    except NoDataError as error:
+        raise InfrastructureFailure(
+            "none of the measured files counts: the coverage configuration's include and omit leave nothing.",
+            next_step="Compare [run] source and [report] include/omit with the repository's layout.",
+        ) from error
+    except CoverageException as error:
+        raise CallerMistake(f"coverage cannot report: {error}.", next_step="Correct its configuration.") from error
+    combined.notes += [f"coverage: {str(warning.message).splitlines()[0]}" for warning in said]
+
+
+def unparsable(message: str, pythons: Iterable[str], running: tuple[int, int], here: Path) -> KitError:
+    """What to do about a source file that this interpreter cannot parse; `pythons` are those that measured."""
+    found = re.search(r"Couldn't parse '(.+)' as Python source: '(.*)' at line (\d+)", message)
+    path = found[1].removeprefix(f"{here}/") if found else None
+    what = f"Python {running[0]}.{running[1]}, which analyses the sources, cannot parse {path or 'a file'}: {found[2] if found else message}."
+    newest = max((version for text in pythons if (version := _version(text))), default=None)
+    if newest is not None and newest > running:
+        wanted = f"{newest[0]}.{newest[1]}"
+        step = f"Run this job with the newest Python of the tests: set up {wanted} and set CI_KIT_PYTHON to python{wanted}."
+    else:
+        step = "Leave it out with [run] omit of the coverage configuration, if it is not meant to be importable Python."
+    return CallerMistake(what, next_step=step, file=path, line=int(found[3]) if found else None)
+
+
+def _version(text: str) -> tuple[int, int] | None:
+    match = re.match(r"(\d+)\.(\d+)", text)
+    return (int(match[1]), int(match[2])) if match else None

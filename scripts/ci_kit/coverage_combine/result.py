@@ -1,0 +1,149 @@
+"""What `combine` found, as data: for the report and for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ci_kit.coverage_combine.delivery import Problem
+from ci_kit.coverage_combine.gates import Gate, Judgement
+from ci_kit.coverage_combine.numbers import Counts, FileCoverage, ranges
+from ci_kit.coverage_combine.proof import Proven
+from ci_kit.coverage_combine.reports import Written
+from ci_kit.errors import InfrastructureFailure
+from ci_kit.plan import Leg
+
+NAME = "coverage-combine"
+SCHEMA = f"ci-kit/{NAME}/1"
+LISTED = 20
+
+
+class Untrusted(InfrastructureFailure):
+    """The data cannot be trusted, so there is no number."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        shown = [f"- {problem}" for problem in self.problems[:LISTED]]
+        more = len(self.problems) - len(shown)
+        tail = [f"- and {more} more, in the report"] if more else []
+        super().__init__("\n".join(["there is no coverage number:", *shown, *tail]), next_step="")
+
+
+@dataclass(frozen=True)
+class Result:
+    """One number and all that it rests on. `empty` are legs without tests, and so without data."""
+
+    name: str
+    commit: str
+    files: tuple[FileCoverage, ...]
+    judgement: Judgement
+    threshold_from: str
+    proven: tuple[Proven, ...]
+    empty: tuple[Leg, ...]
+    written: Written
+    notes: tuple[str, ...]
+    python: str
+    coverage: str
+    seconds: float
+
+    @property
+    def counts(self) -> Counts:
+        """The total."""
+        return self.judgement.total.counts
+
+    @property
+    def branch(self) -> bool:
+        """Branches were measured."""
+        return any(leg.delivery.manifest.branch for leg in self.proven if leg.delivery.manifest)
+
+    def as_json(self) -> dict[str, Any]:
+        """The report `ci-kit/coverage-combine/1`."""
+        return {
+            "schema": SCHEMA,
+            "name": self.name,
+            "verdict": "failed" if self.judgement.failed else "passed",
+            "commit": self.commit,
+            "total": _counts(self.counts),
+            "gates": [_gate(gate) for gate in self.judgement.gates],
+            "not-judged": list(self.judgement.not_judged),
+            "legs": [_leg(leg) for leg in self.proven],
+            "files": [
+                {
+                    "path": file.path,
+                    **_counts(file.counts),
+                    "missing-lines": ranges(file.missing_lines),
+                    "missing-branches": [list(pair) for pair in file.missing_branches],
+                }
+                for file in self.files
+            ],
+            "analysis": {
+                "python": self.python,
+                "coverage": self.coverage,
+                "branch": self.branch,
+                "seconds": round(self.seconds, 3),
+            },
+            "written": {
+                "json": str(self.written.json),
+                "xml": str(self.written.xml),
+                "lcov": str(self.written.lcov),
+                "html": str(self.written.html) if self.written.html else None,
+            },
+            "problems": [],
+            "notes": list(self.notes),
+        }
+
+
+def untrusted_report(name: str, commit: str, problems: Sequence[Problem]) -> dict[str, Any]:
+    """The report when there is no number: why, by leg."""
+    return {
+        "schema": SCHEMA,
+        "name": name,
+        "verdict": "untrusted",
+        "commit": commit,
+        "total": None,
+        "gates": [],
+        "not-judged": [],
+        "legs": [],
+        "files": [],
+        "analysis": None,
+        "written": None,
+        "problems": [{"leg": p.where, "message": p.message, "next-step": p.next_step} for p in problems],
+        "notes": [],
+    }
+
+
+def _counts(counts: Counts) -> dict[str, Any]:
+    return {
+        "percent": counts.percent,
+        "covered": counts.covered,
+        "counted": counts.counted,
+        "lines": {"covered": counts.covered_lines, "counted": counts.lines},
+        "branches": {"covered": counts.covered_branches, "counted": counts.branches},
+    }
+
+
+def _gate(gate: Gate) -> dict[str, Any]:
+    return {
+        "kind": gate.kind,
+        "name": gate.name,
+        "threshold": gate.threshold,
+        "percent": gate.counts.percent,
+        "covered": gate.counts.covered,
+        "counted": gate.counts.counted,
+        "short-by": max(gate.short_by, 0),
+        "passed": gate.passed,
+    }
+
+
+def _leg(proven: Proven) -> dict[str, Any]:
+    leg = proven.delivery.leg
+    return {
+        "tier": leg.tier,
+        "python": leg.python,
+        "shard": {"index": leg.shard.index, "count": leg.shard.count},
+        "attempt": proven.delivery.attempt,
+        "data-files": len(proven.copies),
+        "bytes": proven.bytes,
+        "measured-files": len(proven.measured),
+    }
