@@ -15,10 +15,11 @@ from pathlib import Path
 from ci_kit.errors import InfrastructureFailure
 from ci_kit.github import Workflow
 from ci_kit.launcher.environment import POINTER, is_complete, write_list
-from ci_kit.launcher.install import ways
+from ci_kit.launcher.install import pins, ways
 from ci_kit.process import Runner
 
 INSTALL_SECONDS = 120.0
+SHOWN_LINES = 12
 
 
 @dataclass(frozen=True)
@@ -65,18 +66,24 @@ class Builder:
         said = []
         for way in ways(sys.executable, self.lock, target, self.environ):
             done = self.runner.run(way.argv, cwd=target, env=way.env, timeout_seconds=INSTALL_SECONDS, stream=False)
-            if done.code == 0:
+            if done.code == 0 and self._is_installed(target):
                 return
-            if not (way.optional and "No module named pip" in done.output):
-                last = "\n".join(done.output.strip().splitlines()[-6:])
-                said.append(f"{way.name} {'took too long' if done.timed_out else f'ended with {done.code}'}:\n{last}")
+            if not (way.may_be_absent and "No module named pip" in done.output):
+                why = "took too long" if done.timed_out else f"ended with {done.code}"
+                said.append(f"{way.name} {why}:\n{_excerpt(done.output)}")
                 if way.name == "pip":  # another pip would meet the same index
                     break
             _empty(target)
+        else:
+            said.append(f"pip: {sys.executable} has none, and there is none on PATH.")
         raise InfrastructureFailure(
             "\n".join(["cannot install what the kit needs (PyYAML and coverage).", *said]) + "\n",
             next_step="Check the network, or set CI_KIT_INDEX_URL (or pip's own settings) to an index with these wheels.",
         )
+
+    def _is_installed(self, target: Path) -> bool:
+        there = {entry.name.lower() for entry in target.iterdir()}
+        return there.issuperset(pins(self.lock.read_text(encoding="utf-8")))
 
 
 def remember_interpreter(cache: str) -> None:
@@ -125,6 +132,12 @@ def _put(draft: Path, folder: Path) -> None:
             folder.rename(damaged)
         shutil.rmtree(damaged, ignore_errors=True)
     raise InfrastructureFailure(f"cannot put the kit's environment at {folder}.", next_step="Remove that folder.")
+
+
+def _excerpt(output: str) -> str:
+    """The last lines, without the hundred hashes that pip lists beside the one it got."""
+    lines = [line for line in output.strip().splitlines() if not line.lstrip().startswith("Expected ")]
+    return "\n".join(lines[-SHOWN_LINES:])
 
 
 def _empty(folder: Path) -> None:

@@ -52,6 +52,6 @@ def is_complete(folder: Path) -> bool:
 
 def write_list(folder: Path) -> None:
     """List the folder's files; written last, it says that the folder is complete."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != LIST)
     rows = [f"{path.stat().st_size} {path.relative_to(folder).as_posix()}\n" for path in files]
     (folder / LIST).write_text("".join(rows), encoding="utf-8")

@@ -7,6 +7,7 @@ settings that would send the files elsewhere must not be.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -42,11 +43,11 @@ class Installer:
     name: str
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(repr=False)
-    optional: bool = False
+    may_be_absent: bool = False
 
 
 def ways(python: str, lock: Path, target: Path, environ: Mapping[str, str]) -> Iterator[Installer]:
-    """The ways that this machine may have, best first. An `optional` one may turn out not to be there.
+    """The ways that this machine may have, best first. One that `may_be_absent` says so itself.
 
     Debian's Python comes without pip and without the wheel that `ensurepip` unpacks, others bring at least the wheel,
     which runs as it is; and any newer pip can install for another interpreter.
@@ -77,15 +78,21 @@ def with_uv(uv: str, python: str, lock: Path, target: Path, environ: Mapping[str
 def with_pip(pip: tuple[str, ...], lock: Path, target: Path, environ: Mapping[str, str]) -> Installer:
     """Install with pip (`pip` is how it is started), with the caller's index settings and no others.
 
-    The empty options take back a `prefix`, `root` or `user` from a configuration file, which pip refuses beside
-    `--target`.
+    `--no-user`, the empty prefix and the plain root take back what a configuration file may say, which pip would
+    refuse beside `--target` or follow.
     """
     env = _clean(environ) | {name: environ[name] for name in PIP_KEPT & environ.keys()}
     env |= {"PIP_REQUIRE_VIRTUALENV": "0", "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     if environ.get(INDEX):
         env["PIP_INDEX_URL"] = environ[INDEX]
-    options = (*WHEELS_ONLY, "--no-compile", "--no-user", "--prefix", "", "--root", "", "--target", str(target))
-    return Installer("pip", (*pip, "install", "--quiet", *options, "-r", str(lock)), env, optional=True)
+    options = (*WHEELS_ONLY, "--no-compile", "--no-user", "--prefix", "", "--root", "/", "--target", str(target))
+    return Installer("pip", (*pip, "install", "--quiet", *options, "-r", str(lock)), env, may_be_absent=True)
+
+
+def pins(lock: str) -> list[str]:
+    """The `name==version` rows that hold everywhere, as the metadata folders of their wheels are named."""
+    rows = re.findall(r"^([A-Za-z0-9._-]+)==([^ ;\\]+) *\\?$", lock, re.MULTILINE)
+    return [f"{re.sub(r'[-_.]+', '_', name).lower()}-{version}.dist-info" for name, version in rows]
 
 
 def _clean(environ: Mapping[str, str]) -> dict[str, str]:

@@ -1,0 +1,262 @@
+"""The launcher's decisions: names, limits, commands, families, and the order of two builders."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+import signal
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from ci_kit.errors import CallerMistake, InfrastructureFailure
+from ci_kit.github import Workflow
+from ci_kit.launcher import build, environment, install, launch
+from ci_kit.launcher.environment import Interpreter, folder_name, is_complete, write_list
+from ci_kit.launcher.family import Process, descendants
+from ci_kit.launcher.supervise import End, Outcome, grace_seconds
+from ci_kit.process import Completed
+from hypothesis import given
+from hypothesis import strategies as st
+
+HERE = Interpreter("/usr/bin/python3.11", "cpython-311", "3.11.7 (main)", ".cpython-311-x86_64-linux-gnu.so")
+
+
+@pytest.mark.parametrize("field", ["executable", "version", "abi", "tag"])
+def test_another_interpreter_has_another_folder(field: str) -> None:
+    other = dataclasses.replace(HERE, **{field: "other"})
+    assert folder_name(b"lock", HERE) != folder_name(b"lock", other)
+
+
+def test_the_folder_depends_on_every_byte_of_the_lock() -> None:
+    assert folder_name(b"lock", HERE) == folder_name(b"lock", HERE)
+    assert folder_name(b"lock", HERE) != folder_name(b"lock\n", HERE)
+    assert folder_name(b"lock", HERE).startswith("cpython-311-")
+
+
+@pytest.mark.parametrize(
+    ("argv", "environ", "words", "limit"),
+    [
+        (["test", "run"], {}, ("test", "run"), None),
+        (["test", "run"], {"CI_KIT_TIMEOUT": " "}, ("test", "run"), None),
+        (["test", "run"], {"CI_KIT_TIMEOUT": "10m"}, ("test", "run"), 600.0),
+        (["test", "run", "--timeout", "90s", "--x", "1"], {"CI_KIT_TIMEOUT": "10m"}, ("test", "run", "--x", "1"), 90.0),
+        (["test", "--timeout=1h30m", "run"], {}, ("test", "run"), 5400.0),
+        (["a", "--", "--timeout", "5s"], {}, ("a", "--", "--timeout", "5s"), None),
+    ],
+)
+def test_the_limit_is_taken_out_of_the_request(
+    argv: list[str], environ: dict[str, str], words: tuple[str, ...], limit: float | None
+) -> None:
+    request = launch.read_request(argv, environ)
+    assert (request.argv, request.limit_seconds) == (words, limit)
+
+
+@pytest.mark.parametrize("argv", [["--timeout"], ["--timeout", "soon"], ["--timeout=0s"], ["--timeout", "-5s"]])
+def test_a_limit_that_cannot_be(argv: list[str]) -> None:
+    with pytest.raises(CallerMistake, match="timeout"):
+        launch.read_request(argv, {})
+
+
+def test_the_grace_is_a_tenth_and_at_most_ten_seconds() -> None:
+    assert [grace_seconds(seconds) for seconds in (1, 60, 100, 3600)] == [0.1, 6.0, 10.0, 10.0]
+
+
+def test_what_is_said_of_an_end() -> None:
+    request = launch.Request(("test", "run", "--x"), "10m", 600.0)
+    told = launch.explain(request, Outcome(End.LIMIT, 0))
+    assert told is not None
+    assert "ci-kit test run was stopped at its time limit of 10m" in told.message
+    killed = launch.explain(request, Outcome(End.ITSELF, -signal.SIGSEGV))
+    assert killed is not None
+    assert "SIGSEGV" in killed.message
+    assert killed.exit == 3
+    assert launch.explain(request, Outcome(End.ITSELF, 12)) is None
+    assert launch.explain(request, Outcome(End.SIGNAL, signal.SIGINT)) is None
+
+
+# Installing
+
+ENVIRON = {
+    "PATH": "/nowhere",
+    "HOME": "/home/x",
+    "HTTPS_PROXY": "http://proxy",
+    "PYTHONPATH": "/evil",
+    "UV_INDEX_URL": "http://evil",
+    "PIP_TARGET": "/evil",
+    "PIP_INDEX_URL": "https://user:secret@mirror/simple",
+    "PIP_CERT": "/ca.pem",
+    "VIRTUAL_ENV": "/venv",
+}
+
+
+def test_only_settings_that_say_where_the_index_is_reach_pip() -> None:
+    way = install.with_pip(("py", "-m", "pip"), Path("/lock"), Path("/target"), ENVIRON)
+    assert way.env["PIP_INDEX_URL"] == ENVIRON["PIP_INDEX_URL"]
+    assert way.env["PIP_CERT"] == "/ca.pem"
+    assert way.env["HTTPS_PROXY"] == "http://proxy"
+    assert not {"PYTHONPATH", "UV_INDEX_URL", "PIP_TARGET", "VIRTUAL_ENV"} & way.env.keys()
+
+
+def test_the_kits_own_index_wins_and_never_shows_in_a_command() -> None:
+    environ = ENVIRON | {install.INDEX: "https://kit:hidden@index/simple"}
+    pip = install.with_pip(("py", "-m", "pip"), Path("/lock"), Path("/target"), environ)
+    uv = install.with_uv("uv", "py", Path("/lock"), Path("/target"), environ)
+    assert pip.env["PIP_INDEX_URL"] == uv.env["UV_DEFAULT_INDEX"] == environ[install.INDEX]
+    assert "hidden" not in repr((pip, uv))
+    for way in (pip, uv):
+        assert {"--require-hashes", "--no-deps"} <= set(way.argv)
+        assert way.argv[way.argv.index("--only-binary") + 1] == ":all:"
+
+
+def test_pins_are_named_as_their_wheels_metadata() -> None:
+    lock = (
+        "# x\nPy-YAML==6.0 \\\n    --hash=sha256:00\n    # via y\na.b_c==1\ncolorama==2 ; sys_platform == 'win32' \\\n"
+    )
+    assert install.pins(lock) == ["py_yaml-6.0.dist-info", "a_b_c-1.dist-info"]
+
+
+class Installs:
+    """Stands for uv and pip: puts `files` into the folder it is started in, after doing what `meanwhile` says."""
+
+    def __init__(self, *codes: int, meanwhile: Callable[[], object] = lambda: None, output: str = "") -> None:
+        self.codes = list(codes)
+        self.meanwhile = meanwhile
+        self.output = output
+        self.started: list[str] = []
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout_seconds: float,  # noqa: ARG002
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,  # noqa: ARG002
+        stream: bool = True,  # noqa: ARG002
+        input_text: str | None = None,  # noqa: ARG002
+    ) -> Completed:
+        assert cwd is not None
+        self.started.append(Path(argv[0]).name)
+        self.meanwhile()
+        code = self.codes.pop(0) if self.codes else 0
+        name = "left-over" if code else "a-1.dist-info"
+        (cwd / name).mkdir()
+        (cwd / name / "METADATA").write_text("x")
+        return Completed(tuple(argv), code, self.output, 0.1)
+
+
+@pytest.fixture
+def lock(tmp_path: Path) -> Path:
+    path = tmp_path / "lock.txt"
+    path.write_text("a==1 \\\n    --hash=sha256:00\n")
+    return path
+
+
+def builder(lock: Path, runner: Installs) -> build.Builder:
+    uv = lock.parent / "uv"
+    uv.write_text("")
+    uv.chmod(0o755)
+    environ = {"PATH": str(lock.parent), "HOME": "/nonexistent"}
+    return build.Builder(lock, str(lock.parent / "cache"), environ, runner, Workflow({}, io.StringIO()))
+
+
+def _mark(folder: Path) -> None:
+    (folder / "mark").write_text("first")
+    write_list(folder)
+
+
+def test_the_second_of_two_builders_uses_what_the_first_made(lock: Path) -> None:
+    def first() -> None:
+        _mark(builder(lock, Installs()).build("env"))
+
+    folder = builder(lock, Installs(meanwhile=first)).build("env")
+    assert (folder / "mark").read_text() == "first"
+    assert [entry.name for entry in folder.parent.iterdir()] == ["env"]
+
+
+def test_a_damaged_folder_is_replaced_and_nothing_is_left_beside_it(lock: Path) -> None:
+    folder = builder(lock, Installs()).build("env")
+    _mark(folder)
+    (folder / "mark").write_text("damaged")
+    assert not is_complete(folder)
+    assert builder(lock, Installs()).build("env") == folder
+    assert is_complete(folder)
+    assert not (folder / "mark").exists()
+    assert [entry.name for entry in folder.parent.iterdir()] == ["env"]
+
+
+def test_what_a_failed_installer_left_does_not_stay(lock: Path) -> None:
+    runner = Installs(1, 0)
+    folder = builder(lock, runner).build("env")
+    assert runner.started[0] == "uv"
+    assert len(runner.started) == 2
+    assert not (folder / "left-over").exists()
+
+
+def test_an_interrupted_build_leaves_nothing(lock: Path) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        builder(lock, Installs(meanwhile=interrupted)).build("env")
+    assert list((lock.parent / "cache").iterdir()) == []
+
+
+def test_every_installers_words_are_told(lock: Path) -> None:
+    with pytest.raises(InfrastructureFailure) as told:
+        builder(lock, Installs(2, 1, output="refused")).build("env")
+    assert "uv ended with 2:\nrefused" in told.value.message
+    assert "pip ended with 1:\nrefused" in told.value.message
+
+
+def test_where_there_is_no_pip_the_next_one_is_tried(lock: Path) -> None:
+    (lock.parent / "pip3").symlink_to(lock.parent / "uv")
+    runner = Installs(1, *[1] * 9, output="/usr/bin/python3: No module named pip")
+    with pytest.raises(InfrastructureFailure, match=r"pip: .* has none"):
+        builder(lock, runner).build("env")
+    assert runner.started[0] == "uv"
+    assert len(runner.started) > 2
+
+
+def test_an_installer_that_says_yes_but_installs_nothing_is_not_believed(lock: Path, tmp_path: Path) -> None:
+    lock.write_text("b==2 \\\n    --hash=sha256:00\n")
+    with pytest.raises(InfrastructureFailure):
+        builder(lock, Installs()).build("env")
+
+
+@pytest.mark.parametrize(
+    "row", ["x", "-1 x", "1", "x a", "\udce4".encode("utf-8", "surrogateescape").decode("latin-1")]
+)
+def test_a_list_that_makes_no_sense_is_damage(row: str, tmp_path: Path) -> None:
+    (tmp_path / environment.LIST).write_text(row)
+    assert not is_complete(tmp_path)
+
+
+@given(st.lists(st.integers(0, 30), max_size=30))
+def test_a_family_is_everyone_whose_line_of_parents_leads_to_the_root(parents: list[int]) -> None:
+    table = [Process(pid, parent, "0") for pid, parent in enumerate(parents, start=1)]
+    parent_of = {process.pid: process.parent for process in table}
+
+    def belongs(pid: int) -> bool:
+        seen: set[int] = set()
+        while pid in parent_of and pid not in seen:
+            seen.add(pid)
+            pid = parent_of[pid]
+            if pid == 1:
+                return True
+        return False
+
+    assert {process.pid for process in descendants(table, 1)} - {1} == {pid for pid in parent_of if belongs(pid)} - {1}
+
+
+def test_a_private_folder_in_a_shared_place_must_be_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    planted = tmp_path / f"ci-kit-{os.getuid()}"
+    planted.mkdir()
+    planted.chmod(0o777)
+    (place,) = build._temporary_places({})
+    assert place != planted
+    planted.chmod(0o700)
+    assert list(build._temporary_places({})) == [planted]
