@@ -1,0 +1,52 @@
+"""Decide what a failed installation means: whose fault it is, and what to do next."""
+
+from __future__ import annotations
+
+import re
+
+from ci_kit.errors import CallerMistake, InfrastructureFailure, KitError
+from ci_kit.process import Completed
+from ci_kit.setup_and_cache.choose import Choice, Source
+from ci_kit.setup_and_cache.recipe import Step
+from ci_kit.uv import is_network_failure, last_lines
+
+_STALE = re.compile(
+    r"needs to be updated, but `?--locked|pyproject\.toml changed significantly|poetry\.lock is not up to date"
+    r"|lock ?file.{0,40}(doesn't match|does not match|is outdated|out of date)|Lock file hash",
+    re.IGNORECASE | re.DOTALL,
+)
+_RELOCK = {Source.UV: "uv lock", Source.POETRY: "poetry lock", Source.PDM: "pdm lock", Source.PYLOCK: "your locker"}
+_DISK = re.compile(r"no space left on device|os error 28|disk quota exceeded", re.IGNORECASE)
+_HASH = re.compile(r"hash mismatch", re.IGNORECASE)
+_CHECK_LOCK = "checking pdm.lock"
+
+
+def explain(step: Step, done: Completed, choice: Choice) -> KitError:
+    """The error for a command that ended with another code than 0."""
+    text = done.output
+    said = f"{step.what} failed:\n{last_lines(text)}\n"
+    if done.timed_out:
+        return InfrastructureFailure(
+            f"{step.what} took longer than {done.seconds:.0f} s.",
+            next_step="Re-run the job, or raise the input timeout.",
+        )
+    if _DISK.search(text):
+        return InfrastructureFailure(said, next_step="The disk is full; free some space and re-run the job.")
+    if is_network_failure(text):
+        return InfrastructureFailure(
+            said, next_step="The package index did not answer, also when asked again; re-run the job later."
+        )
+    if _HASH.search(text):
+        return InfrastructureFailure(
+            said,
+            next_step="The index gave a file that is not the one in the lock. Do not install it before you know why; "
+            "if the file was replaced on purpose, lock again.",
+        )
+    if choice.source in _RELOCK and (_STALE.search(text) or step.what == _CHECK_LOCK):
+        relock = _RELOCK[choice.source]
+        return CallerMistake(
+            f"{choice.source.value} does not match pyproject.toml any more.",
+            next_step=f"Run `{relock}` and commit {choice.source.value}.",
+            file=choice.source.value,
+        )
+    return CallerMistake(said, next_step="The lines above say which package or setting it is; mend it in the project.")
