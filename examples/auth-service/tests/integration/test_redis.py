@@ -104,7 +104,7 @@ def test_two_applications_limit_a_caller_together(
     assert one.client.get("/readyz").json()["redis"] == "ok"
 
 
-def test_a_dead_connection_is_seen_by_the_ping(redis_prefix: str) -> None:
-    nowhere = limiter(connect_redis("redis://127.0.0.1:1/0"), redis_prefix)
+def test_a_dead_connection_is_seen_by_the_ping() -> None:
+    nowhere = limiter(connect_redis("redis://127.0.0.1:1/0"), "test")
 
     assert not nowhere.ping()
