@@ -116,13 +116,13 @@ class _Checker:
         kinds = rule.get("type")
         if kinds is not None and not any(_is(data, kind) for kind in ([kinds] if isinstance(kinds, str) else kinds)):
             return wrong
-        if "const" in rule and data != rule["const"]:
+        if "const" in rule and not _same(data, rule["const"]):
             return wrong
-        if "enum" in rule and data not in rule["enum"]:
+        if "enum" in rule and not any(_same(data, value) for value in rule["enum"]):
             return wrong + suggestion(data, rule["enum"])
         if isinstance(data, str) and not (
             rule.get("minLength", 0) <= len(data) <= rule.get("maxLength", len(data))
-            and ("pattern" not in rule or re.search(rule["pattern"], data))
+            and ("pattern" not in rule or re.search(_pattern(rule["pattern"]), data))
         ):
             return wrong
         if isinstance(data, list):
@@ -160,13 +160,31 @@ def _is(data: object, kind: str) -> bool:
     return isinstance(data, _TYPES[kind])
 
 
+def _same(one: object, other: object) -> bool:
+    """Equal as JSON: true is not 1, though Python says so."""
+    return _distinct(one) == _distinct(other)
+
+
+def _distinct(data: object) -> object:
+    if isinstance(data, dict):
+        return frozenset((key, _distinct(value)) for key, value in data.items())
+    if isinstance(data, list):
+        return tuple(map(_distinct, data))
+    return (type(data) is bool, data)
+
+
+def _pattern(text: str) -> str:
+    """JSON Schema's `$` is the very end, Python's also stands before a last newline."""
+    return text[:-1] + r"\Z" if text.endswith("$") and not text.endswith(r"\$") else text
+
+
 def _wrong_list(data: list[Any], rule: Mapping[str, Any], wrong: str) -> str | None:
     if len(data) < rule.get("minItems", 0):
         return f"expected at least {rule['minItems']} entries, found {len(data)}"
     if len(data) > rule.get("maxItems", len(data)):
         return f"expected at most {rule['maxItems']} entries, found {len(data)}"
-    seen = [json.dumps(item, sort_keys=True) for item in data] if rule.get("uniqueItems") else []
-    return f"{wrong}: an entry stands twice" if len(seen) != len(set(seen)) else None
+    twice = rule.get("uniqueItems") and len({_distinct(item) for item in data}) < len(data)
+    return f"{wrong}: an entry stands twice" if twice else None
 
 
 def _out_of_range(data: float, rule: Mapping[str, Any]) -> bool:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tooling.findings import nothing
+from tooling.rooms import verbs
 from tooling.yaml_files import ROOT, Step, YamlFile, actions, expressions
 
 from ci_kit.__main__ import ROOMS
 from ci_kit.inputs import input_name, variable_name
-from ci_kit.tools import Verb
 
 # Read by the launcher or by ci_kit.__main__, for every verb.
 EVERY_VERB = {"CI_KIT_TIMEOUT", "CI_KIT_WORKING_DIRECTORY", "CI_KIT_VERB"}
@@ -28,11 +27,6 @@ FOREIGN_OUTPUTS = {
 }
 
 each_action = pytest.mark.parametrize("action", actions(), ids=lambda action: action.name)
-
-
-def verbs(room: str) -> dict[str, Verb]:
-    found: dict[str, Verb] = importlib.import_module(f"ci_kit.{room.replace('-', '_')}.cli").VERBS
-    return found
 
 
 def variables(room: str, names: tuple[str, ...]) -> set[str]:
