@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""What the launcher costs: a warm start against `python -c pass`, and a start on a machine that has never run it."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from common import ROOT, interleaved, ratio, read_options, report, seconds, spread, table
+
+KIT = ROOT / "scripts" / "ci-kit"
+TRIVIAL = [str(KIT), "--version"]
+
+
+def environment(home: Path, *, uv: str | None) -> dict[str, str]:
+    """An empty HOME and no settings but how this machine reaches its package index; uv on PATH, or on none."""
+    home.mkdir(parents=True)
+    kept = {name: os.environ[name] for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "PIP_CERT") if name in os.environ}
+    path = "/usr/bin:/bin"
+    if uv:
+        (home / "tools").mkdir()
+        (home / "tools" / "uv").symlink_to(uv)
+        path = f"{home / 'tools'}:{path}"
+    python = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
+    return {**kept, "HOME": str(home), "PATH": path, "CI_KIT_PYTHON": python}
+
+
+def cold(folder: Path, numbers: itertools.count[int], uv: str | None) -> Callable[[], float]:
+    """Start in a new home each time: no environment, and nothing in uv's or pip's cache."""
+
+    def once() -> float:
+        env = environment(folder / f"cold-{next(numbers)}", uv=uv)
+        took = seconds(TRIVIAL, env=env)
+        shutil.rmtree(env["HOME"])
+        return took
+
+    return once
+
+
+def version(argv: list[str], env: Mapping[str, str]) -> str:
+    """The first two words that a tool says about itself."""
+    done = subprocess.run(argv, env=dict(env), capture_output=True, text=True, timeout=60, check=True)
+    return " ".join(done.stdout.split()[:2])
+
+
+def main() -> None:
+    """Measure and report."""
+    options = read_options(__doc__ or "")
+    warm_rounds, cold_rounds = (20, 3) if options.quick else (100, 9)
+    uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
+    with tempfile.TemporaryDirectory(prefix="ci-kit-benchmark-") as name:
+        folder = Path(name)
+        env = environment(folder / "warm", uv=uv)
+        python = env["CI_KIT_PYTHON"]
+        warm = interleaved(
+            {
+                "warm start: `ci-kit --version`": lambda: seconds(TRIVIAL, env=env),
+                "`python -c pass`": lambda: seconds([python, "-c", "pass"], env=env),
+            },
+            rounds=warm_rounds,
+            warm_up=2,
+        )
+        numbers = itertools.count()
+        first = {"cold start, installed by pip": cold(folder, numbers, None)}
+        if uv:
+            first["cold start, installed by uv"] = cold(folder, numbers, uv)
+        colds = interleaved(first, rounds=cold_rounds, warm_up=1)
+        versions = version([python, "-m", "pip", "--version"], env) + (
+            f", {version([uv, '--version'], env)}" if uv else ""
+        )
+    rows = [[what, *spread(values, "ms", 1000)] for what, values in {**warm, **colds}.items()]
+    added = statistics.median(warm["warm start: `ci-kit --version`"]) - statistics.median(warm["`python -c pass`"])
+    rows.append(["a warm start adds", f"{added * 1000:.3g} ms", "", "", ""])
+    report(
+        "The launcher",
+        tables=[table(["what", "median", "least", "most", "runs"], rows)],
+        figures={
+            "warm_start_vs_python": ratio(warm, "warm start: `ci-kit --version`", "`python -c pass`"),
+            "cold_environment_seconds": statistics.median(colds["cold start, installed by pip"]),
+        },
+        versions=versions,
+        options=options,
+    )
+
+
+if __name__ == "__main__":
+    main()
