@@ -6,10 +6,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from tooling.servers import require_server as require
 
 LONGEST_FIRST = ("act", "integration", "contract", "unit")
 TESTS = Path(__file__).parent
+
+# The same examples in every run: a red run must have its cause in the change, not in luck.
+settings.register_profile("ci-kit", derandomize=True, deadline=None)
+settings.load_profile("ci-kit")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--update` rewrites what is made from other files, such as the tables in the documentation."""
+    parser.addoption("--update", action="store_true", help="rewrite generated parts of the documentation")
 
 
 @pytest.fixture

@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ci_kit.__main__ import ROOMS
+from ci_kit.inputs import input_name, variable_name
 from tooling.findings import nothing
 from tooling.rooms import verbs
 from tooling.yaml_files import ROOT, Step, YamlFile, actions, expressions
-
-from ci_kit.__main__ import ROOMS
-from ci_kit.inputs import input_name, variable_name
 
 # Read by the launcher or by ci_kit.__main__, for every verb.
 EVERY_VERB = {"CI_KIT_TIMEOUT", "CI_KIT_WORKING_DIRECTORY", "CI_KIT_VERB"}

@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ci_kit.__main__ import ROOMS, main
 from tooling.findings import nothing
 from tooling.rooms import verbs
 from tooling.yaml_files import ROOT
-
-from ci_kit.__main__ import ROOMS, main
 
 KIT = ROOT / "scripts" / "ci_kit"
 PLUGIN = ROOT / "scripts" / "pytest-ci-kit"

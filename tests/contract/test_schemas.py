@@ -10,15 +10,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import pytest
+from ci_kit import schema
+from ci_kit.config import Component, Config, Coverage, Depth, Gates, Mutation, Service, TestSettings, Tier, load_config
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tooling.schema_data import ANYTHING, SchemaData, near, small_schemas
 from tooling.yaml_files import ROOT
-
-from ci_kit import schema
-from ci_kit.config import Component, Config, Coverage, Depth, Gates, Mutation, Service, TestSettings, Tier, load_config
 
 SCHEMAS = sorted((ROOT / "schemas").glob("*.json"))
 each_schema = pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.stem)

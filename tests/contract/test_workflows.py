@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ci_kit.config import SERVICE_SLOTS
 from tooling.findings import nothing
 from tooling.yaml_files import ROOT, Job, YamlFile, all_files, expressions, workflows
-
-from ci_kit.config import SERVICE_SLOTS
 
 each_workflow = pytest.mark.parametrize("workflow", workflows(), ids=lambda workflow: workflow.name)
 each_file = pytest.mark.parametrize("file", all_files(), ids=lambda file: file.name)

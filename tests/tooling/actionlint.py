@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ci_kit.errors import InfrastructureFailure
+
 from tooling.environment import built_once, cache_folder, installers
 from tooling.node_tools import run_node_tool
 

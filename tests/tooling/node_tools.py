@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ci_kit.errors import InfrastructureFailure
+
 from tooling.environment import built_once, cache_folder
 
 SOURCE = Path(__file__).parents[1] / "contract" / "node"

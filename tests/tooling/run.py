@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 
 from ci_kit.errors import KitError  # noqa: E402 - found through the line above
+
 from tooling.environment import environment_variables, prepare_environment  # noqa: E402
 
 LIMIT_SECONDS = 55 * 60
