@@ -56,7 +56,9 @@ class ArtifactStore:
             return None
         digest = "sha256:" + hashlib.sha256(artifact.blob.read_bytes()).hexdigest()
         created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        done = replace(artifact, size=artifact.blob.stat().st_size, digest=digest, created=created, path=self._lay_out(artifact))
+        done = replace(
+            artifact, size=artifact.blob.stat().st_size, digest=digest, created=created, path=self._lay_out(artifact)
+        )
         with self._lock:
             self._found[name] = done
         return done

@@ -6,7 +6,7 @@ import base64
 import re
 import secrets
 import threading
-import xml.etree.ElementTree as ElementTree
+import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +27,7 @@ class Blobs:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
         self._signed: dict[str, tuple[str, Blob]] = {}
         self._lock = threading.Lock()
 
@@ -54,7 +55,7 @@ class Blobs:
 
     def put_block_list(self, blob: Blob, body: bytes) -> bool:
         """Join the named blocks in the list's order; False when one is missing."""
-        names = [node.text or "" for node in ElementTree.fromstring(body)]  # noqa: S314 - our own loopback client
+        names = [node.text or "" for node in ET.fromstring(body)]  # noqa: S314 - our own loopback client
         with self._lock:
             parts = [blob.blocks.get(name) for name in names]
         if any(part is None for part in parts):
@@ -81,4 +82,6 @@ def runtime_token(run: str, job: str) -> str:
     def part(text: str) -> str:
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
-    return ".".join([part('{"alg":"none","typ":"JWT"}'), part(f'{{"scp":"Actions.Results:{run}:{job}"}}'), secrets.token_hex(16)])
+    return ".".join(
+        [part('{"alg":"none","typ":"JWT"}'), part(f'{{"scp":"Actions.Results:{run}:{job}"}}'), secrets.token_hex(16)]
+    )

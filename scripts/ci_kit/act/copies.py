@@ -87,7 +87,9 @@ def copy_consumer(runner: Runner, repo: Path, wanted: Wanted, folder: Path) -> C
 def _head_of_repository(git: Git, server: Git, notes: list[str]) -> tuple[str, str]:
     branch = git.ask("symbolic-ref", "--short", "-q", "HEAD") or ""
     head = git.ask("rev-parse", "-q", "--verify", "HEAD^{commit}")
-    server.do("fetch", "-q", "--update-head-ok", str(git.folder), "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+    server.do(
+        "fetch", "-q", "--update-head-ok", str(git.folder), "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"
+    )
     if head is not None:
         server.do("fetch", "-q", str(git.folder), "HEAD")
     if head is None or git.do("status", "--porcelain", "--untracked-files=normal"):
@@ -120,10 +122,7 @@ def _occasion(
 ) -> Occasion:
     if wanted.event in PULL_REQUEST_EVENTS:
         return _pull_occasion(server, wanted, name, head, branch, default, notes)
-    if wanted.tag:
-        ref = f"refs/tags/{wanted.tag}"
-    else:
-        ref = f"refs/heads/{wanted.branch or branch or default}"
+    ref = f"refs/tags/{wanted.tag}" if wanted.tag else f"refs/heads/{wanted.branch or branch or default}"
     server.do("update-ref", ref, head)
     if server.ask("rev-parse", "-q", "--verify", f"refs/heads/{default}") is None:
         server.do("update-ref", f"refs/heads/{default}", head)
@@ -142,8 +141,9 @@ def _pull_occasion(
         base, head = _last_commit_as_pull(server, head)
         notes.append(f"the pull request is the last commit: {base_branch} was set to the commit before it")
     source = wanted.branch or (branch if branch != base_branch else "") or "feature"
-    author = "contributor" if name.split("/")[0] != "contributor" else "another"
-    repository = f"{author}/{name.split('/')[1]}" if wanted.fork else name
+    owner, _, project = name.partition("/")
+    author = "another" if owner == "contributor" else "contributor"
+    repository = f"{author}/{project}" if wanted.fork else name
     merge = _merge(server, base, head, source, base_branch)
     number = wanted.number
     refs = {f"refs/heads/{base_branch}": base, f"refs/pull/{number}/head": head, f"refs/pull/{number}/merge": merge}
@@ -151,7 +151,9 @@ def _pull_occasion(
         refs[f"refs/heads/{source}"] = head
     for ref, sha in refs.items():
         server.do("update-ref", ref, sha)
-    pull = Pull(number, base_branch, base, source, head, repository, wanted.labels, "labeled" if wanted.labels else "opened")
+    pull = Pull(
+        number, base_branch, base, source, head, repository, wanted.labels, "labeled" if wanted.labels else "opened"
+    )
     if wanted.event == "pull_request_target":
         return Occasion(wanted.event, name, default, f"refs/heads/{base_branch}", base, pull=pull)
     return Occasion(wanted.event, name, default, f"refs/pull/{number}/merge", merge, pull=pull)
@@ -171,8 +173,7 @@ def _merge(server: Git, base: str, head: str, source: str, target: str) -> str:
     work = server.folder.parent / "merge"
     server.do("worktree", "add", "-q", "--detach", str(work), base)
     try:
-        tree = server.with_env(GIT_WORK_TREE=str(work), GIT_DIR=str(work / ".git"))
-        inside = Git(tree._runner, work)  # noqa: SLF001 - the same runner in the work tree
+        inside = server.at(work)
         if inside.ask("merge", "-q", "--no-ff", "-m", f"Merge {source} into {target}", head) is None:
             raise CallerMistake(
                 f"{source} does not merge into {target} without conflicts; GitHub runs nothing then.",
@@ -188,7 +189,14 @@ def _clone(runner: Runner, server: Path, occasion: Occasion, clone: Path) -> Non
     git = Git(runner, clone)
     git.do("init", "-q", "-b", "ci-kit-act")
     git.do("remote", "add", "origin", str(server))
-    git.do("fetch", "-q", "origin", "+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*", f"+{occasion.ref}:refs/ci-kit/act")
+    git.do(
+        "fetch",
+        "-q",
+        "origin",
+        "+refs/heads/*:refs/remotes/origin/*",
+        "+refs/tags/*:refs/tags/*",
+        f"+{occasion.ref}:refs/ci-kit/act",
+    )
     if occasion.ref.startswith("refs/heads/"):
         branch = occasion.ref.removeprefix("refs/heads/")
         git.do("checkout", "-q", "-B", branch, f"refs/remotes/origin/{branch}")

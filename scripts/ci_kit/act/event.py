@@ -51,13 +51,11 @@ def payload(occasion: Occasion) -> dict[str, Any]:
     common = {"repository": _repository(occasion.repository, occasion.default_branch), "sender": _user(occasion.actor)}
     if occasion.pull is not None:
         return _pull_request(occasion, occasion.pull) | common
-    special = {
-        "push": _push,
-        "workflow_dispatch": lambda o: {"ref": o.ref, "inputs": dict(o.inputs), "workflow": ""},
-        "schedule": lambda _: {"schedule": "0 3 * * *"},
-    }
-    build = special.get(occasion.event, lambda o: {"ref": o.ref})
-    return build(occasion) | common
+    if occasion.event == "push":
+        return _push(occasion) | common
+    if occasion.event == "schedule":
+        return {"schedule": "0 3 * * *"} | common
+    return {"ref": occasion.ref, "inputs": dict(occasion.inputs)} | common
 
 
 def scopes(occasion: Occasion) -> Scopes:
@@ -71,7 +69,7 @@ def variables(occasion: Occasion, run_id: int) -> dict[str, str]:
     """What act is told with `--env`, because it would otherwise guess it from the folder."""
     return {
         "GITHUB_REPOSITORY": occasion.repository,
-        "GITHUB_REPOSITORY_OWNER": occasion.repository.split("/")[0],
+        "GITHUB_REPOSITORY_OWNER": occasion.repository.partition("/")[0],
         "GITHUB_REF": occasion.ref,
         "SHA_REF": occasion.sha,
         "GITHUB_RUN_ID": str(run_id),
@@ -112,7 +110,7 @@ def _pull_request(occasion: Occasion, pull: Pull) -> dict[str, Any]:
             "merged": False,
             "title": f"Merge {pull.head_branch}",
             "body": "",
-            "user": _user(pull.head_repository.split("/")[0]),
+            "user": _user(pull.head_repository.partition("/")[0]),
             "labels": [{"id": i, "name": name, "color": "ededed"} for i, name in enumerate(pull.labels, 1)],
             "merge_commit_sha": occasion.sha,
             "author_association": "CONTRIBUTOR" if occasion.is_fork else "MEMBER",
@@ -125,7 +123,7 @@ def _pull_request(occasion: Occasion, pull: Pull) -> dict[str, Any]:
 
 
 def _side(branch: str, sha: str, repository: str, default_branch: str, *, fork: bool) -> dict[str, Any]:
-    owner = repository.split("/")[0]
+    owner = repository.partition("/")[0]
     repo = _repository(repository, default_branch, fork=fork)
     return {"ref": branch, "sha": sha, "label": f"{owner}:{branch}", "user": _user(owner), "repo": repo}
 

@@ -38,6 +38,10 @@ class Git:
         """The same folder with further variables."""
         return Git(self._runner, self.folder, env)
 
+    def at(self, folder: Path) -> Git:
+        """Another folder."""
+        return Git(self._runner, folder)
+
     def ask(self, *arguments: str) -> str | None:
         """The output without the last newline, or None when git says no."""
         done = self._runner.run(
@@ -52,7 +56,8 @@ class Git:
         )
         if done.code:
             raise InfrastructureFailure(
-                f"git {arguments[0]} failed in {self.folder}: {done.output.strip()}.", next_step="Git's message says why."
+                f"git {arguments[0]} failed in {self.folder}: {done.output.strip()}.",
+                next_step="Git's message says why.",
             )
         return done.output.rstrip("\n")
 

@@ -42,7 +42,16 @@ class Masks:
 class RunLog:
     """Feed it act's lines; it keeps the jobs and tells `say` what a person wants to see as it happens."""
 
-    def __init__(self, declared: Sequence[Job], masks: Masks, say: Callable[[str, JobRun, Step | None], None]) -> None:
+    def __init__(
+        self,
+        declared: Sequence[Job],
+        masks: Masks,
+        say: Callable[[str, JobRun, Step | None], None],
+        *,
+        prepared: bool = True,
+    ) -> None:
+        """`prepared`: a preparing step stands first in every job (host mode)."""
+        self._shift = 1 if prepared else 0
         self._declared = declared
         self._masks = masks
         self._say = say
@@ -80,7 +89,9 @@ class RunLog:
         return runs
 
     def _is_caller(self, run: JobRun) -> bool:
-        return any(j.id == run.id and j.file == run.file and j.repository == run.repository and j.uses for j in self._declared)
+        return any(
+            j.id == run.id and j.file == run.file and j.repository == run.repository and j.uses for j in self._declared
+        )
 
     def _run(self, record: Mapping[str, Any]) -> JobRun | None:
         label = str(record.get("job", "")).rstrip()
@@ -107,7 +118,7 @@ class RunLog:
             return
         label = str(record["job"]).rstrip()
         run.seconds = (_time(record) - self._started[label]).total_seconds()
-        path = self._path(record, run)
+        path = self._path(record)
         if path and path[0] == PREPARE_STEP:
             path = ()
         step = self._step(run, path, str(record.get("stage", "Main")).lower(), message) if path else None
@@ -121,22 +132,15 @@ class RunLog:
         elif record.get("stepResult") == "failure":
             run.errors.append(self._masks.hide(message.strip()))
 
-    def _path(self, record: Mapping[str, Any], run: JobRun) -> tuple[str, ...]:
+    def _path(self, record: Mapping[str, Any]) -> tuple[str, ...]:
         ids = record.get("stepID")
         if not isinstance(ids, list) or not ids:
             return ()
         first = str(ids[0])
-        declared = {s.path[0] for s in run.steps if len(s.path) == 1}
-        # An unnamed step's id is its place, and the preparing step has moved every place by one.
-        if first.isdigit() and first not in {j for j in declared if not j.isdigit()} and self._shifted:
-            first = str(int(first) - 1)
+        # A step without an id is named by its place, and the preparing step has moved every place by one.
+        if first.isdigit():
+            first = str(int(first) - self._shift)
         return (first, *(str(i) for i in ids[1:]))
-
-    _shifted = True
-
-    def set_shifted(self, shifted: bool) -> None:
-        """Whether a preparing step stands first in every job (host mode)."""
-        self._shifted = shifted
 
     def _step(self, run: JobRun, path: tuple[str, ...], stage: str, message: str) -> Step | None:
         for step in run.steps:
@@ -168,9 +172,7 @@ class RunLog:
         elif command in {"error", "warning", "notice"}:
             step.annotations.append(self._note(str(command), record))
             self._say("note", run, step)
-        elif record.get("raw_output"):
-            self._print(step, message)
-        elif record.get("level") == "error" and command is None:
+        elif record.get("raw_output") or (record.get("level") == "error" and command is None):
             self._print(step, message)
         elif record.get("raw") and command not in {"add-mask", "set-output", "save-state", "debug"}:
             self._print(step, str(record["raw"]))
@@ -216,4 +218,4 @@ def skipped_jobs(declared: Sequence[Job], ran: Sequence[JobRun], called: Mapping
 
 
 def _time(record: Mapping[str, Any]) -> datetime:
-    return datetime.fromisoformat(str(record["time"]).replace("Z", "+00:00"))
+    return datetime.fromisoformat(str(record["time"]))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+
+from ci_kit.act.preparation import StandIns
 
 KIT_NAME = "ci-kit"
 
@@ -71,7 +73,7 @@ def expand(uses: str, owner: Reference, *, own_paths: bool) -> str:
 
 
 def local_repositories(
-    uses: Iterable[str], consumer: str, kit: Path, own: Path, stand_ins: Mapping[str, Path] | None, refuse: Path | None
+    uses: Iterable[str], consumer: str, kit: Path, own: Path, stand_ins: StandIns | None
 ) -> dict[str, Path]:
     """Which folder serves each reference: the kit's copy, the consumer's, and a stand-in for the rest.
 
@@ -86,6 +88,6 @@ def local_repositories(
             found[reference.spec] = kit
         elif kind is Kind.SELF:
             found[reference.spec] = own
-        elif kind is Kind.ACTION and stand_ins is not None and refuse is not None:
-            found[reference.spec] = stand_ins.get(reference.repository.lower(), refuse)
+        elif kind is Kind.ACTION and stand_ins is not None:
+            found[reference.spec] = stand_ins.actions.get(reference.repository.lower(), stand_ins.refuse)
     return found

@@ -20,7 +20,7 @@ class Request:
     """One run. `secrets` are name and value; `env` reaches act's jobs like the runner's own environment."""
 
     repo: Path
-    wanted: Wanted = Wanted()
+    wanted: Wanted = field(default_factory=Wanted)
     workflow: str = ""
     job: str = ""
     matrix: tuple[str, ...] = ()
@@ -94,7 +94,12 @@ class Result:
             "timed-out": self.timed_out,
             "jobs": [_job(run) for run in self.jobs],
             "artifacts": [
-                {"name": a.name, "size": a.size, "digest": a.digest, "path": str(a.path and a.path.relative_to(self.folder))}
+                {
+                    "name": a.name,
+                    "size": a.size,
+                    "digest": a.digest,
+                    "path": str(a.path and a.path.relative_to(self.folder)),
+                }
                 for a in self.artifacts
             ],
             "caches": [

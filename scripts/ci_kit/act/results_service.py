@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
 
 from ci_kit.act.artifact_store import NAME_TAKEN, Artifact, ArtifactStore
-from ci_kit.act.blobs import Blob, Blobs, byte_range, runtime_token
+from ci_kit.act.blobs import Blob, Blobs, runtime_token
 from ci_kit.act.cache_store import CacheStore
-
-CHUNK = 1 << 20
+from ci_kit.act.results_http import Refused, handler
 
 
 @dataclass(frozen=True)
@@ -29,14 +25,6 @@ class Transfer:
     matched: str = ""
 
 
-class Refused(Exception):
-    """A Twirp error: the HTTP status, Twirp's code and the message."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status, self.code = status, code
-
-
 class ResultsService:
     """The service of one run, from `start` to `stop`; `url` and `token` are what jobs need."""
 
@@ -45,7 +33,7 @@ class ResultsService:
         self.token = runtime_token(run, "job")
         self.transfers: list[Transfer] = []
         self._saving: dict[tuple[str, str], Path] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler(self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
@@ -53,6 +41,16 @@ class ResultsService:
     def url(self) -> str:
         """The base address, on loopback and on a port that was free."""
         return f"http://127.0.0.1:{self._server.server_address[1]}/"
+
+    def environment(self) -> dict[str, str]:
+        """What the toolkit reads to find this service."""
+        return {
+            "ACTIONS_RESULTS_URL": self.url,
+            "ACTIONS_RUNTIME_URL": self.url,
+            "ACTIONS_CACHE_URL": self.url,
+            "ACTIONS_RUNTIME_TOKEN": self.token,
+            "ACTIONS_CACHE_SERVICE_V2": "true",
+        }
 
     def start(self) -> None:
         """Answer requests in threads of their own."""
@@ -162,112 +160,3 @@ def _described(artifact: Artifact, request: Mapping[str, Any]) -> dict[str, Any]
         "created_at": artifact.created,
         "digest": artifact.digest,
     }
-
-
-def _handler(service: ResultsService) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing: the run's output is for the jobs."""
-
-        def do_POST(self) -> None:
-            body = self._body()
-            if self.headers.get("Authorization") != f"Bearer {service.token}":
-                return self._json(401, {"code": "unauthenticated", "msg": "the runtime token is missing or wrong"})
-            try:
-                answer = service.call(urlsplit(self.path).path.rsplit("/", 1)[-1], json.loads(body or b"{}"))
-            except Refused as refused:
-                return self._json(refused.status, {"code": refused.code, "msg": str(refused)})
-            except (KeyError, ValueError) as error:
-                return self._json(400, {"code": "malformed", "msg": f"the request lacks or mangles {error}"})
-            return self._json(200, answer)
-
-        def do_PUT(self) -> None:
-            blob, query = self._blob()
-            if blob is None or not blob.writable:
-                return self._empty(403)
-            if query.get("comp") == ["blocklist"]:
-                return self._empty(201 if service.blobs.put_block_list(blob, self._body()) else 400)
-            part = service.blobs.new_file()
-            with part.open("wb") as target:
-                for chunk in self._chunks():
-                    target.write(chunk)
-            if query.get("comp") == ["block"]:
-                service.blobs.put_block(blob, query["blockid"][0], part)
-            else:
-                part.replace(blob.path)
-            return self._empty(201)
-
-        def do_GET(self) -> None:
-            self._serve(with_body=True)
-
-        def do_HEAD(self) -> None:
-            self._serve(with_body=False)
-
-        def _serve(self, *, with_body: bool) -> None:
-            blob, _ = self._blob()
-            if blob is None or blob.writable or not blob.path.is_file():
-                return self._empty(404 if blob else 403)
-            size = blob.path.stat().st_size
-            part = byte_range(self.headers.get("Range") or self.headers.get("x-ms-range") or "", size)
-            start, end = part or (0, size)
-            self.send_response(206 if part else 200)
-            self._azure_headers()
-            self.send_header("Content-Type", blob.mime_type)
-            self.send_header("Content-Disposition", f"attachment; filename*=UTF-8''{quote(blob.file_name, safe='')}")
-            self.send_header("Accept-Ranges", "bytes")
-            if part:
-                self.send_header("Content-Range", f"bytes {start}-{end - 1}/{size}")
-            self.send_header("Content-Length", str(end - start))
-            self.end_headers()
-            if with_body:
-                with blob.path.open("rb") as source:
-                    source.seek(start)
-                    left = end - start
-                    while left and (chunk := source.read(min(CHUNK, left))):
-                        self.wfile.write(chunk)
-                        left -= len(chunk)
-            return None
-
-        def _blob(self) -> tuple[Blob | None, dict[str, list[str]]]:
-            address = urlsplit(self.path)
-            query = parse_qs(address.query)
-            return service.blobs.resolve(address.path, query.get("sig", [""])[0]), query
-
-        def _chunks(self) -> Any:  # noqa: ANN401 - an iterator of bytes, of either transfer coding
-            if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
-                while size := int(self.rfile.readline().split(b";")[0].strip() or b"0", 16):
-                    yield self.rfile.read(size)
-                    self.rfile.readline()
-                self.rfile.readline()
-                return
-            left = int(self.headers.get("Content-Length") or 0)
-            while left and (chunk := self.rfile.read(min(CHUNK, left))):
-                yield chunk
-                left -= len(chunk)
-
-        def _body(self) -> bytes:
-            return b"".join(self._chunks())
-
-        def _azure_headers(self) -> None:
-            self.send_header("ETag", '"1"')
-            self.send_header("Last-Modified", formatdate(usegmt=True))
-            self.send_header("x-ms-request-id", "local")
-            self.send_header("x-ms-version", "2024-11-04")
-
-        def _empty(self, status: int) -> None:
-            self.send_response(status)
-            self._azure_headers()
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def _json(self, status: int, data: Mapping[str, Any]) -> None:
-            body = json.dumps(data).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-    return Handler

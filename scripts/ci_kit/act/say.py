@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from ci_kit.act.copies import Consumer
 from ci_kit.act.outcome import JobRun, Note, Step
+from ci_kit.act.servers import Servers
+from ci_kit.act.workflows import Parsed
 
 MARKS = {"success": "ok  ", "failure": "FAIL", "skipped": "skip", "cancelled": "stop"}
 FAILED_LINES = 60
@@ -41,6 +44,31 @@ class Live:
         if step.result == "failure" or self._verbose:
             for line in step.log if self._verbose else step.log[-FAILED_LINES:]:
                 self._write(f"[{title(run)}] {indent}  | {line}")
+
+
+def announce(
+    write: Callable[[str], None],
+    consumer: Consumer,
+    top: Sequence[Parsed],
+    translations: Sequence[Mapping[str, object]],
+    head: str,
+    servers: Servers,
+) -> None:
+    """What will run, and what is not as on GitHub."""
+    occasion = consumer.occasion
+    write(head)
+    write(f"{occasion.event} of {occasion.repository}: {occasion.ref} at {occasion.sha[:12]}")
+    write(f"workflows: {', '.join(file.name for file in top)}")
+    for note in consumer.notes:
+        write(f"note: {note}")
+    if occasion.is_fork:
+        write("note: a pull request from a fork gets no secrets")
+    for each in servers.started:
+        write(f"service: {each}")
+    for each in servers.absent:
+        write(f"service not started: {each}")
+    for entry in translations:
+        write(f"translated {entry['count']}x: {entry['what']} (until {entry['until']})")
 
 
 def title(run: JobRun) -> str:

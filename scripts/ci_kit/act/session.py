@@ -102,7 +102,9 @@ def _end(child: subprocess.Popen[bytes], marker: str) -> None:
 
 def descendants(root: int) -> set[int]:
     """The processes below `root` right now."""
-    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, timeout=20, check=False).stdout
+    listed = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, timeout=20, check=False
+    ).stdout
     children: dict[int, list[int]] = {}
     for row in listed.splitlines():
         pid, parent = (int(part) for part in row.split())

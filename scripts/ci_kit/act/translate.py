@@ -21,13 +21,25 @@ NAME_PATTERN = re.compile(r"@(\d+)»(.*?)«(?:-(\d+))?")
 
 ENTRIES: Mapping[str, tuple[str, str]] = {
     "self-reference": ("`$/path` became `owner/name/path@sha`", "nektos/act#6189"),
-    "own-path": ("`./path` of the repository itself became `owner/name/path@sha`", "only while files are translated at all"),
+    "own-path": (
+        "`./path` of the repository itself became `owner/name/path@sha`",
+        "only while files are translated at all",
+    ),
     "cache-mode": ("the key `cache-mode` was left out; act enforces none", "act's schema knows the key"),
-    "concurrency-queue": ("the key `concurrency.queue` was left out; act has no concurrency groups", "act's schema knows the key"),
+    "concurrency-queue": (
+        "the key `concurrency.queue` was left out; act has no concurrency groups",
+        "act's schema knows the key",
+    ),
     "services": ("`services` were left out; local servers stand for them", "act starts services in host mode"),
-    "no-terminal": ("`run` steps got a shell without a terminal and without `ACTIONS_*`", "act runs steps without a terminal"),
+    "no-terminal": (
+        "`run` steps got a shell without a terminal and without `ACTIONS_*`",
+        "act runs steps without a terminal",
+    ),
     "own-home": ("each job got a HOME and a tool cache of its own", "act gives each job its own"),
-    "job-name": ("job names were marked, to tell called jobs and matrix legs apart in act's log", "act's log names the job's path"),
+    "job-name": (
+        "job names were marked, to tell called jobs and matrix legs apart in act's log",
+        "act's log names the job's path",
+    ),
     "tool-cache": ("`runner.tool_cache` became `env.RUNNER_TOOL_CACHE`", "act gives each job its own"),
 }
 
@@ -96,7 +108,9 @@ class Translator:
         self._count("own-home")
         node = tree.get(job, "steps")
         if isinstance(node, yaml.SequenceNode):
-            node.value.insert(0, tree.new_mapping(id=PREPARE_STEP, name=PREPARE_STEP, shell="bash", run=program))
+            node.value.insert(
+                0, tree.new_mapping({"id": PREPARE_STEP, "name": PREPARE_STEP, "shell": "bash", "run": program})
+            )
 
     def _step(self, step: yaml.Node, owner: Reference, own_paths: bool, default_shell: str | None) -> None:
         if not isinstance(step, yaml.MappingNode):
@@ -174,5 +188,6 @@ def each_translation(applied: Mapping[str, int]) -> list[dict[str, object]]:
     """What was done, for the report: name, how often, in words, and what ends it."""
     order: Callable[[str], int] = list(ENTRIES).index
     return [
-        {"name": n, "count": applied[n], "what": ENTRIES[n][0], "until": ENTRIES[n][1]} for n in sorted(applied, key=order)
+        {"name": n, "count": applied[n], "what": ENTRIES[n][0], "until": ENTRIES[n][1]}
+        for n in sorted(applied, key=order)
     ]

@@ -6,7 +6,7 @@ numbers; nodes keep every scalar as it was written.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import yaml
@@ -86,7 +86,7 @@ def scalar(value: str) -> yaml.ScalarNode:
     return yaml.ScalarNode("tag:yaml.org,2002:str", value, style='"')
 
 
-def new_mapping(**values: str) -> yaml.MappingNode:
+def new_mapping(values: Mapping[str, str]) -> yaml.MappingNode:
     """A mapping of texts."""
     node = yaml.MappingNode("tag:yaml.org,2002:map", [])
     for key, value in values.items():

@@ -51,7 +51,9 @@ def _workflow_files(root: Path) -> list[Path]:
 
 def _action_files(root: Path) -> list[Path]:
     names = {"action.yml", "action.yaml"}
-    return sorted(p for p in root.rglob("action.y*ml") if p.name in names and "node_modules" not in p.parts and p.is_file())
+    return sorted(
+        p for p in root.rglob("action.y*ml") if p.name in names and "node_modules" not in p.parts and p.is_file()
+    )
 
 
 def events(node: yaml.MappingNode) -> set[str]:
@@ -68,7 +70,9 @@ def chosen(files: Sequence[Parsed], event: str, workflow: str, job: str) -> list
     """The workflows that the event starts; raises `CallerMistake` when there is none, or none with the job."""
     all_of_them = [f for f in files if f.is_workflow]
     if not all_of_them:
-        raise CallerMistake(f"there is no workflow in {WORKFLOWS}.", next_step="Add one, or give --repo another folder.")
+        raise CallerMistake(
+            f"there is no workflow in {WORKFLOWS}.", next_step="Add one, or give --repo another folder."
+        )
     names = [Path(f.name).name for f in all_of_them]
     if workflow and Path(workflow).name not in names:
         hint = suggestion(Path(workflow).name, names)
@@ -82,7 +86,9 @@ def chosen(files: Sequence[Parsed], event: str, workflow: str, job: str) -> list
         jobs = [name for f in started for name, _ in tree.items(tree.get(f.node, "jobs"))]
         started = [f for f in started if any(name == job for name, _ in tree.items(tree.get(f.node, "jobs")))]
         if not started:
-            raise CallerMistake(f"there is no job {job!r}{suggestion(job, jobs)}.", next_step=f"Jobs: {', '.join(jobs)}.")
+            raise CallerMistake(
+                f"there is no job {job!r}{suggestion(job, jobs)}.", next_step=f"Jobs: {', '.join(jobs)}."
+            )
     return started
 
 
@@ -108,12 +114,9 @@ def uses_of(files: Iterable[Parsed]) -> list[str]:
 
 def labels_of(files: Iterable[Parsed]) -> set[str]:
     """The runner labels that are written out."""
-    found = set()
-    for file in files:
-        for _, job in tree.items(tree.get(file.node, "jobs")):
-            runs_on = tree.get(job, "runs-on")
-            found.update(str(n.value) for n in tree.scalars(runs_on) if "${{" not in n.value) if runs_on else None
-    return found
+    jobs = [job for file in files for _, job in tree.items(tree.get(file.node, "jobs"))]
+    nodes = [node for job in jobs if (node := tree.get(job, "runs-on")) is not None]
+    return {str(n.value) for node in nodes for n in tree.scalars(node) if "${{" not in n.value}
 
 
 def services_of(files: Iterable[Parsed]) -> list[Service]:

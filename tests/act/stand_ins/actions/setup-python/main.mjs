@@ -1,5 +1,5 @@
 import {execFileSync} from 'node:child_process'
-import {cpSync, existsSync, readFileSync, readdirSync, realpathSync, writeFileSync} from 'node:fs'
+import {cpSync, existsSync, readFileSync, readdirSync, writeFileSync} from 'node:fs'
 import path from 'node:path'
 import * as core from '@actions/core'
 import semver from 'semver'
@@ -8,51 +8,66 @@ import {list, run} from '../../lib/common.mjs'
 const DESCRIBE = `import json, platform, sys, sysconfig
 print(json.dumps([platform.python_version(), sys.executable, platform.python_implementation(), sysconfig.get_path("purelib")]))`
 
-// Every interpreter worth asking: on PATH by its versioned name, and under the folders that the harness names.
-function* candidates() {
-  const folders = (process.env.CI_KIT_ACT_PYTHONS || '').split(path.delimiter).filter(existsSync)
-  for (const folder of folders) {
-    for (const each of readdirSync(folder)) yield path.join(folder, each, 'bin', 'python3')
-  }
-  for (const folder of (process.env.PATH || '').split(path.delimiter).filter(existsSync)) {
-    for (const each of readdirSync(folder)) {
-      if (/^python3(\.[0-9]+)?$/.test(each)) yield path.join(folder, each)
-    }
-  }
+// 3.14.0rc1 is 3.14.0-rc.1 in semver.
+function comparable(version) {
+  return version.replace(/\+$/, '').replace(/(a|b|rc)([0-9]+)$/, '-$1.$2')
 }
 
 function describe(program) {
   try {
-    const text = execFileSync(program, ['-I', '-c', DESCRIBE], {encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], timeout: 20000})
-    const [version, executable, implementation, purelib] = JSON.parse(text)
-    // 3.14.0rc1 is 3.14.0-rc.1 in semver.
-    const comparable = version.replace(/\+$/, '').replace(/(a|b|rc)([0-9]+)$/, '-$1.$2')
-    return implementation === 'CPython' && semver.valid(comparable) ? {version, comparable, executable, purelib} : null
+    const options = {encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], timeout: 20000}
+    const [version, executable, implementation, purelib] = JSON.parse(execFileSync(program, ['-I', '-c', DESCRIBE], options))
+    return implementation === 'CPython' ? {version, executable, purelib} : null
   } catch {
     return null
   }
 }
 
-let known
-function interpreters() {
-  if (!known) {
-    const programs = new Map()
-    for (const program of candidates()) {
-      if (existsSync(program)) programs.set(realpathSync(program), program)
+const folders = text => (text || '').split(path.delimiter).filter(folder => folder && existsSync(folder))
+
+// [version, program] of installations whose folder is named after the version, as pyenv's and uv's are: nothing is run.
+function* installed() {
+  for (const folder of folders(process.env.CI_KIT_ACT_PYTHONS)) {
+    for (const name of readdirSync(folder)) {
+      const version = /^(?:cpython-)?([0-9]+\.[0-9]+\.[0-9]+(?:(?:a|b|rc)[0-9]+)?)(?:-|$)/.exec(name)?.[1]
+      const program = ['', process.arch].map(part => path.join(folder, name, part, 'bin', 'python3')).find(existsSync)
+      if (version && program) yield [version, program]
     }
-    known = [...programs.values()].map(describe).filter(Boolean)
-    known.sort((a, b) => semver.rcompare(a.comparable, b.comparable))
   }
-  return known
+}
+
+// The same of programs on PATH with a version in their name; only running one tells its whole version.
+function* onPath() {
+  for (const folder of folders(process.env.PATH)) {
+    for (const name of readdirSync(folder)) {
+      if (!/^python3\.[0-9]+$/.test(name)) continue
+      const found = describe(path.join(folder, name))
+      if (found) yield [found.version, found.executable]
+    }
+  }
+}
+
+function best(candidates, range, includePrerelease) {
+  const matching = [...candidates].filter(([version]) => semver.satisfies(comparable(version), range, {includePrerelease}))
+  matching.sort(([a], [b]) => semver.rcompare(comparable(a), comparable(b)))
+  return matching.map(([, program]) => describe(program)).find(Boolean)
 }
 
 // `3.13-dev` means any 3.13, pre-releases included.
 function find(wanted, prereleases) {
   const dev = /^([0-9]+\.[0-9]+)-dev$/.exec(wanted)
-  const range = dev ? `~${dev[1]}.0-0` : wanted.replace(/(a|b|rc)([0-9]+)$/, '-$1.$2')
+  const range = dev ? `~${dev[1]}.0-0` : comparable(wanted)
   if (!semver.validRange(range)) throw new Error(`Invalid version or range: '${wanted}'`)
-  const matching = allowed => interpreters().find(each => semver.satisfies(each.comparable, range, {includePrerelease: allowed}))
-  return matching(Boolean(dev)) || (prereleases ? matching(true) : undefined)
+  const attempts = dev ? [true] : prereleases ? [false, true] : [false]
+  for (const allowed of attempts) {
+    const found = best(installed(), range, allowed) || best(onPath(), range, allowed)
+    if (found) return found
+  }
+  const have = [...installed(), ...onPath()].map(([version]) => version)
+  throw new Error(
+    `The version '${wanted}' with architecture '${process.arch}' was not found on this machine. ` +
+      `It has: ${[...new Set(have)].join(', ') || 'none'}.`
+  )
 }
 
 // On a hosted runner each job has an interpreter of its own that it may install into; here a virtual environment is one.
@@ -99,10 +114,6 @@ function setUp() {
   const update = core.getBooleanInput('update-environment')
   for (const wanted of wantedVersions()) {
     const found = find(wanted, core.getBooleanInput('allow-prereleases'))
-    if (!found) {
-      const have = interpreters().map(each => each.version).join(', ') || 'none'
-      throw new Error(`The version '${wanted}' with architecture '${process.arch}' was not found on this machine. It has: ${have}.`)
-    }
     let program = found.executable
     if (update) {
       const own = privateCopy(found)
