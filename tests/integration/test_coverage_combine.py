@@ -1,258 +1,27 @@
-"""`coverage-combine combine` against real coverage data of real pytest suites, as a subprocess."""
+"""`coverage-combine combine` on sound data: the number, and what is judged by it."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
-import sqlite3
-import subprocess
 import sys
-import textwrap
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import coverage
 import pytest
-
-KIT = Path(__file__).resolve().parents[2]
-COMMIT = "a" * 40
-SOURCES = {
-    "src/shop/__init__.py": '"""A shop."""\n',
-    "src/shop/price.py": """\
-        def total(items, discount=None):
-            result = 0
-            for item in items:
-                if item < 0:
-                    raise ValueError(item)
-                result += item
-            if discount:
-                result -= discount
-            return max(result, 0)
+from integration.coverage_shop import Shop, copy_of, data_file, facts, place, three_shards, unsharded, write
 
 
-        def debug(items):
-            print(items)
-        """,
-    "src/shop/stock/__init__.py": "",
-    "src/shop/stock/shelf.py": """\
-        class Shelf:
-            def __init__(self):
-                self.things = {}
-
-            def put(self, name, count=1):
-                while count > 0:
-                    self.things[name] = self.things.get(name, 0) + 1
-                    count -= 1
-
-            def take(self, name):
-                try:
-                    self.things[name] -= 1
-                except KeyError:
-                    return False
-                finally:
-                    self.last = name
-                return True
-        """,
-    "src/shop/never.py": "def unused(flag):\n    if flag:\n        return 1\n    return 2\n",
-    "src/shop/grüße und mehr.py": "def odd():\n    return 1\n",
-    "src/shop/omitted.py": "def left_out():\n    return 1\n",
-    "tests/test_price.py": """\
-        import pytest
-        from shop.price import total
-
-        def test_total():
-            assert total([1, 2]) == 3
-
-        def test_negative():
-            with pytest.raises(ValueError):
-                total([-1])
-        """,
-    "tests/test_discount.py": """\
-        from shop.price import total
-
-        def test_discount():
-            assert total([5], discount=2) == 3
-        """,
-    "tests/test_shelf.py": """\
-        from shop.stock.shelf import Shelf
-
-        def test_put_and_take():
-            shelf = Shelf()
-            shelf.put("a", 2)
-            assert shelf.take("a")
-
-        def test_unknown():
-            assert not Shelf().take("x")
-        """,
-    "pyproject.toml": """\
-        [tool.pytest.ini_options]
-        pythonpath = ["src"]
-        [tool.coverage.run]
-        branch = true
-        source = ["src"]
-        omit = ["*/omitted.py"]
-        [tool.coverage.report]
-        exclude_also = ["print\\\\("]
-        """,
-}
-SHARDS = [["tests/test_price.py"], ["tests/test_discount.py"], ["tests/test_shelf.py"]]
-
-
-@dataclass(frozen=True)
-class Ran:
-    code: int
-    log: str
-    report: dict[str, Any]
-    outputs: dict[str, str]
-    summary: str
-    temp: Path
-
-
-class Shop:
-    """A repository, its shards' results, and the kit run on them."""
-
-    def __init__(self, folder: Path, sources: Mapping[str, str] = SOURCES) -> None:
-        self.folder = folder
-        self.here = folder / "work"
-        self.temp = folder / "temp"
-        self.results = self.temp / "ci-kit" / "results"
-        write(self.here, sources)
-
-    def measure(self, index: int, *, count: int = 3, root: Path | None = None, tests: Sequence[str] | None = None, **manifest: Any) -> Path:
-        """One leg: real pytest under `coverage run --parallel`, its data and a manifest. Answers the coverage folder."""
-        root = root or self.here
-        attempt = manifest.get("attempt", 1)
-        place = self.results / f"ci-results-unit-py3-{index}of{count}-a{attempt}" / "coverage"
-        place.mkdir(parents=True)
-        run_coverage(root, place / "coverage", ["--parallel-mode"], tests or SHARDS[index - 1])
-        self.announce(place, index, count=count, root=str(root.resolve()), **manifest)
-        return place
-
-    def announce(self, place: Path, index: int, *, count: int = 3, **changed: Any) -> None:
-        files = sorted(place.glob("coverage.*"))
-        manifest = {
-            "schema": "ci-kit/coverage-manifest/1",
-            "tier": "unit",
-            "python": f"{sys.version_info.major}.{sys.version_info.minor}",
-            "shard": {"index": index, "count": count},
-            "attempt": 1,
-            "commit": COMMIT,
-            "coverage-version": coverage.__version__,
-            "branch": True,
-            "root": str(self.here.resolve()),
-            "source": ["src"],
-            "files": [
-                {"name": f.name, "sha256": hashlib.sha256(f.read_bytes()).hexdigest(), "bytes": f.stat().st_size}
-                for f in files
-            ],
-        }
-        (place / "manifest.json").write_text(json.dumps(manifest | changed), encoding="utf-8")
-
-    def combine(self, *options: str, **environ: str) -> Ran:
-        self.temp.mkdir(exist_ok=True)
-        output, summary = self.folder / "output.txt", self.folder / "summary.md"
-        for path in (output, summary):
-            path.write_text("")
-        done = subprocess.run(
-            [sys.executable, "-m", "ci_kit", "coverage-combine", "combine", *options],
-            cwd=self.folder,
-            env={
-                "PATH": os.environ["PATH"],
-                "PYTHONPATH": str(KIT / "scripts"),
-                "GITHUB_WORKSPACE": str(self.here),
-                "RUNNER_TEMP": str(self.temp),
-                "GITHUB_SHA": COMMIT,
-                "GITHUB_ACTIONS": "true",
-                "GITHUB_OUTPUT": str(output),
-                "GITHUB_STEP_SUMMARY": str(summary),
-                **environ,
-            },
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        path = self.temp / "ci-kit" / "coverage-combine.json"
-        report = json.loads(path.read_text()) if path.exists() else {}
-        return Ran(done.returncode, done.stdout + done.stderr, report, outputs(output), summary.read_text(), self.temp / "ci-kit")
-
-
-def write(folder: Path, sources: Mapping[str, str]) -> None:
-    for name, text in sources.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(textwrap.dedent(text), encoding="utf-8")
-
-
-def run_coverage(root: Path, data_file: Path, options: Sequence[str], tests: Sequence[str]) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "coverage", "run", f"--data-file={data_file}", *options, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests],
-        cwd=root,
-        env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"},
-        check=True,
-        timeout=120,
-        capture_output=True,
-    )  # fmt: skip
-
-
-def outputs(path: Path) -> dict[str, str]:
-    found: dict[str, str] = {}
-    lines = iter(path.read_text().splitlines())
-    for line in lines:
-        name, delimiter = line.split("<<", 1)
-        value: list[str] = []
-        for part in lines:
-            if part == delimiter:
-                break
-            value.append(part)
-        found[name] = "\n".join(value)
-    return found
-
-
-def unsharded(shop: Shop, folder: Path) -> dict[str, Any]:
-    """What one plain `coverage run` of all tests says, through coverage's own command line."""
-    data_file = folder / "unsharded.data"
-    run_coverage(shop.here, data_file, [], [test for shard in SHARDS for test in shard])
-    target = folder / "unsharded.json"
-    subprocess.run(
-        [sys.executable, "-m", "coverage", "json", f"--data-file={data_file}", "-o", str(target)],
-        cwd=shop.here, check=True, timeout=60, capture_output=True,
-    )  # fmt: skip
-    data: dict[str, Any] = json.loads(target.read_text())
-    return data
-
-
-def facts(data: dict[str, Any]) -> dict[str, Any]:
-    keys = ("executed_lines", "missing_lines", "excluded_lines", "executed_branches", "missing_branches", "summary")
-    return {path: {key: file[key] for key in keys} for path, file in data["files"].items()}
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Shop:
-    return Shop(tmp_path)
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three measured shards; each test takes a copy."""
-    shop = Shop(tmp_path_factory.mktemp("measured"))
-    for index in (1, 2, 3):
-        shop.measure(index)
-    return shop.folder
+    return three_shards(tmp_path_factory.mktemp("measured"))
 
 
 @pytest.fixture
 def three(measured: Path, tmp_path: Path) -> Shop:
-    """The measured shop, copied: its results name the place where they were measured, like another machine's."""
-    shutil.copytree(measured, tmp_path, dirs_exist_ok=True)
-    return Shop(tmp_path, {})
+    return copy_of(measured, tmp_path)
 
 
-def test_three_shards_equal_one_run_line_by_line_and_branch_by_branch(shop: Shop, tmp_path: Path) -> None:
+def test_three_shards_equal_one_run_line_by_line_and_branch_by_branch(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
     for index in (1, 2, 3):
         shop.measure(index)
     ran = shop.combine("--total", "50")
@@ -273,3 +42,123 @@ def test_three_shards_equal_one_run_line_by_line_and_branch_by_branch(shop: Shop
     assert "## Coverage" in ran.summary
     # The delivered files stay.
     assert all(list(place.glob("coverage.*.*")) for place in shop.results.glob("*/coverage"))
+
+
+def test_other_roots_are_mapped_onto_this_checkout(three: Shop, measured: Path) -> None:
+    ran = three.combine("--total", "80", "--html", "false")
+    assert ran.code == 0, ran.log
+    assert str(measured) in (place(three, 1) / "manifest.json").read_text()
+    assert ran.report["total"]["percent"] == 80.0
+    assert {file["path"] for file in ran.report["files"]} >= {"src/shop/price.py", "src/shop/grüße und mehr.py"}
+    assert ran.outputs["html"] == ""
+    assert not (ran.temp / "coverage" / "html").exists()
+
+
+def test_relative_data_needs_no_mapping(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    text = (shop.here / "pyproject.toml").read_text().replace("branch = true", "branch = true\nrelative_files = true")
+    (shop.here / "pyproject.toml").write_text(text)
+    for index in (1, 2, 3):
+        shop.measure(index)
+    text = text.replace("relative_files = true", "")
+    (shop.here / "pyproject.toml").write_text(text)
+    ran = shop.combine("--total", "80", "--html", "false")
+    assert ran.code == 0, ran.log
+    assert ran.report["total"]["percent"] == 80.0
+
+
+def test_the_highest_attempt_counts(three: Shop) -> None:
+    data_file(three, 2).write_bytes(b"garbage")
+    three.measure(2, attempt=2)
+    ran = three.combine("--total", "80", "--html", "false")
+    assert ran.code == 0, ran.log
+    assert [leg["attempt"] for leg in ran.report["legs"]] == [1, 2, 1]
+    assert "attempt 2 replaces attempt 1" in ran.log
+
+
+def test_the_gates(three: Shop) -> None:
+    config = """\
+        coverage:
+          total: 79
+          file-floor: 10
+          patch: 90
+          regression: forbid
+          components:
+            price: {paths: ["src/shop/price.py"], min: 100}
+            stock: {paths: ["src/shop/stock/**"], min: 99.9}
+        """
+    write(three.here, {".github/ci-kit.yml": config})
+    ran = three.combine("--html", "false")
+    assert ran.code == 1, ran.log
+    by_name = {gate["name"]: gate for gate in ran.report["gates"]}
+    assert by_name["total"]["passed"]
+    assert by_name["total"]["threshold"] == 79
+    assert by_name["price"]["passed"]
+    assert not by_name["src/shop/never.py"]["passed"]
+    assert ran.outputs["verdict"] == ran.report["verdict"] == "failed"
+    assert ran.outputs["total"] == "80.00"
+    assert "::error file=src/shop/never.py,line=1,title=coverage gate::" in ran.log
+    assert len(ran.report["not-judged"]) == 2
+    for text in ("Not judged by this version of ci-kit: coverage.patch", "Not judged by this version of ci-kit: coverage.regression"):  # fmt: skip
+        assert text in ran.log
+        assert text in ran.summary
+    ran = three.combine("--html", "false", "--total", "80.01")
+    assert by_name["total"]["passed"]
+    assert "1 line or branch short of 80.01 %" in ran.summary
+
+
+def test_the_default_gate_is_85(three: Shop) -> None:
+    ran = three.combine("--html", "false")
+    assert ran.code == 1
+    assert ran.report["gates"][0]["threshold"] == 85
+    assert ran.report["gates"][0]["short-by"] == 2
+
+
+def test_a_component_that_matches_nothing(three: Shop) -> None:
+    write(three.here, {".github/ci-kit.yml": "coverage: {components: {core: {paths: ['src/core/**'], min: 95}}}\n"})
+    ran = three.combine()
+    assert ran.code == 2
+    assert "coverage.components.core: the pattern 'src/core/**' matches no measured file" in ran.log
+    assert ran.report == {}
+    assert "total" not in ran.outputs
+
+
+def test_a_source_that_this_python_cannot_parse(three: Shop) -> None:
+    write(three.here, {"src/shop/never.py": "def f(:\n"})
+    ran = three.combine()
+    assert ran.code == 2, ran.log
+    assert "cannot parse src/shop/never.py" in ran.log
+    assert "omit" in ran.log
+    for index in (1, 2, 3):
+        three.announce(place(three, index), index, python="3.99")
+    ran = three.combine()
+    assert ran.code == 2, ran.log
+    assert "CI_KIT_PYTHON to python3.99" in ran.log
+    assert ran.report == {}
+
+
+def test_a_plugin_that_is_not_there(three: Shop) -> None:
+    text = (three.here / "pyproject.toml").read_text()
+    (three.here / "pyproject.toml").write_text(
+        text.replace("branch = true", 'branch = true\nplugins = ["no_such_plugin"]')
+    )
+    ran = three.combine()
+    assert ran.code == 2, ran.log
+    assert "no_such_plugin" in ran.log
+
+
+def test_a_broken_coverage_configuration(three: Shop) -> None:
+    write(three.here, {".coveragerc": "[report]\nexclude_lines = (\n"})
+    ran = three.combine()
+    assert ran.code == 2, ran.log
+    assert "Traceback" not in ran.log
+    assert "coverage's configuration cannot be used" in ran.log
+
+
+def test_a_failed_shard_is_said(three: Shop) -> None:
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    test = {"tier": "unit", "python": python, "shard": {"index": 2, "count": 3}, "attempt": 1, "verdict": "failed"}
+    (place(three, 2).parent / "test.json").write_text(json.dumps(test))
+    ran = three.combine("--total", "80", "--html", "false")
+    assert ran.code == 0
+    assert "2/3: its tests ended with the verdict 'failed'" in ran.log

@@ -53,11 +53,11 @@ def combine(inputs: CombineInputs, tools: Tools) -> int:
         reports.clear(temp / "coverage")
         if isinstance(error, InfrastructureFailure):
             problems = error.problems if isinstance(error, Untrusted) else (Problem(error.message, error.next_step),)
-            write_report(temp, NAME, untrusted_report(inputs.name, tools.event.sha, problems))
-            say.untrusted(tools.workflow, problems)
+            report = write_report(temp, NAME, untrusted_report(inputs.name, tools.event.sha, problems))
+            say.untrusted(tools.workflow, inputs.name, problems, report, tools.event.run_attempt)
         raise
     report = write_report(temp, NAME, result.as_json())
-    say.result(tools.workflow, result, report)
+    say.result(tools.workflow, result, report, tools.event.run_attempt)
     return Exit.NO if result.judgement.failed else Exit.GOOD
 
 
@@ -119,7 +119,7 @@ def _received(
 
 def _commit(tools: Tools, here: Path) -> str:
     """The commit of the checkout; empty where nobody knows."""
-    if tools.event.sha or not (here / ".git").exists() or not shutil.which("git"):
+    if tools.event.sha or not shutil.which("git"):
         return tools.event.sha
     done = tools.runner.run(["git", "rev-parse", "HEAD"], cwd=here, timeout_seconds=30, stream=False)
     return "" if done.code else done.output.strip()

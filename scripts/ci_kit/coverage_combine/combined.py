@@ -6,12 +6,13 @@ import contextlib
 import os
 import re
 import sqlite3
+import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from coverage import Coverage
-from coverage.exceptions import ConfigError, CoverageException, NoDataError, PluginError
+from coverage.exceptions import ConfigError, CoverageException, DataError, NoDataError, PluginError
 
 from ci_kit.coverage_combine import mapping
 from ci_kit.coverage_combine.delivery import Manifest
@@ -104,7 +105,7 @@ class Combined:
         folders = {folder for manifest in manifests for folder in self._folders(manifest)}
         found = {file for folder in folders for file in self._importable(folder)}
         missing = found - data.measured_files()
-        if missing and data.measured_files():
+        with contextlib.suppress(DataError):  # data in which nothing was run; the missing number will say so
             data.touch_files(sorted(missing))
 
     def _folders(self, manifest: Manifest) -> Iterator[Path]:
@@ -136,8 +137,10 @@ class Combined:
 
     def _counts(self, path: str) -> bool:
         """Whether the configuration's include and omit let `path` into a report."""
+        # Not os.devnull: coverage deletes its output file when a report fails, and as root that is the device itself.
         try:
-            self.coverage.lcov_report(morfs=[path], outfile=os.devnull, ignore_errors=False)
+            with tempfile.TemporaryDirectory() as folder:
+                self.coverage.lcov_report(morfs=[path], outfile=str(Path(folder, "report")), ignore_errors=False)
         except NoDataError:
             return False
         except CoverageException:

@@ -108,9 +108,13 @@ def _check_database(path: Path) -> None:
         database.set_progress_handler(lambda: time.monotonic() > deadline, 100_000)
         database.execute("PRAGMA trusted_schema = OFF")
         database.execute("PRAGMA cell_size_check = ON")
+        lacking = set(_TABLES)
         for kind, name, table in database.execute("SELECT type, name, tbl_name FROM sqlite_master"):
             if kind not in {"table", "index"} or table not in _TABLES:
                 raise ValueError(f"is not coverage data: it holds the {kind} {str(name)[:60]!r}")
+            lacking.discard(table)
+        if lacking:  # coverage takes an empty file for data that is still to come
+            raise ValueError(f"is not coverage data: it lacks the table {min(lacking)!r}")
         for (line,) in database.execute("PRAGMA quick_check(1)"):
             if line != "ok":
                 raise ValueError(f"is damaged: {str(line).splitlines()[-1][:200]}")

@@ -15,12 +15,12 @@ WORST_FILES = 10
 RANGES_SHOWN = 12
 
 
-def result(workflow: Workflow, found: Result, report: Path) -> None:
+def result(workflow: Workflow, found: Result, report: Path, attempt: int) -> None:
     """Everything there is to say about a number."""
     failed = found.judgement.failed
     workflow.output("total", str(found.counts))
     workflow.output("verdict", "failed" if failed else "passed")
-    workflow.output("report", str(report))
+    _where(workflow, found.name, attempt, report)
     workflow.output("html", str(found.written.html or ""))
     for gate in failed:
         workflow.annotate(_annotation(gate, found.files))
@@ -30,9 +30,10 @@ def result(workflow: Workflow, found: Result, report: Path) -> None:
         workflow.log(f"note: {note}")
 
 
-def untrusted(workflow: Workflow, problems: Sequence[Problem]) -> None:
+def untrusted(workflow: Workflow, name: str, problems: Sequence[Problem], report: Path, attempt: int) -> None:
     """Why there is no number; the exit's own message is the annotation."""
     workflow.output("verdict", "untrusted")
+    _where(workflow, name, attempt, report)
     rows = [
         f"- {f'**{_cell(p.where)}**: ' if p.where else ''}{_cell(p.message)} {_cell(p.next_step)}"
         for p in problems[:LISTED]
@@ -43,6 +44,12 @@ def untrusted(workflow: Workflow, problems: Sequence[Problem]) -> None:
     )
 
 
+def _where(workflow: Workflow, name: str, attempt: int, report: Path) -> None:
+    workflow.output("report", str(report))
+    workflow.output("folder", str(report.parent / "coverage"))
+    workflow.output("artifact", f"{name}-coverage-a{attempt}")
+
+
 def not_judged(found: Result) -> list[str]:
     """One sentence for each configured threshold that this version does not judge."""
     return [f"Not judged by this version of ci-kit: coverage.{text}." for text in found.judgement.not_judged]
@@ -50,9 +57,14 @@ def not_judged(found: Result) -> list[str]:
 
 def margin(gate: Gate, unit: str) -> str:
     """How far the counts are from the threshold, in lines and branches."""
-    if gate.short_by > 0:
-        return f"{gate.short_by} {unit} short of {gate.threshold:g} %"
-    return f"{-gate.short_by} {unit} above {gate.threshold:g} %"
+    count = abs(gate.short_by)
+    one = {"lines": "line", "lines and branches": "line or branch"}
+    side = "short of" if gate.short_by > 0 else "above"
+    return (
+        f"{count} {one[unit] if count == 1 else unit} {side} {gate.threshold:g} %"
+        if count
+        else f"just at {gate.threshold:g} %"
+    )
 
 
 def worst(files: Iterable[FileCoverage]) -> list[FileCoverage]:

@@ -1,0 +1,236 @@
+"""`coverage-combine combine` on data that cannot be trusted: no number, and what to do."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ci_kit.plan import Plan, PlannedTier, write_plan
+from integration.coverage_shop import (
+    COMMIT,
+    SHARDS,
+    Shop,
+    copy_of,
+    data_file,
+    no_number,
+    place,
+    run_coverage,
+    three_shards,
+)
+
+Damage = Callable[[Path], None]
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return three_shards(tmp_path_factory.mktemp("measured"))
+
+
+@pytest.fixture
+def three(measured: Path, tmp_path: Path) -> Shop:
+    return copy_of(measured, tmp_path)
+
+
+def test_a_missing_shard_is_named_with_its_job(three: Shop) -> None:
+    shutil.rmtree(place(three, 2).parent)
+    no_number(three.combine(), "unit · Python 3", "2/3: delivered nothing. Re-run the job of unit")
+
+
+def test_an_announced_leg_must_deliver(three: Shop, tmp_path: Path) -> None:
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    tiers = (PlannedTier("unit", (("a",), ("b",), ("c",))), PlannedTier("integration", (("d",),)))
+    write_plan(tmp_path, Plan("ci", "other", COMMIT, tiers, (python,)))
+    no_number(three.combine("--plan", str(tmp_path / "plan.json")), "integration · Python", "delivered nothing")
+    write_plan(tmp_path, Plan("ci", "other", COMMIT, tiers[:1], (python,)))
+    assert three.combine("--plan", str(tmp_path / "plan.json"), "--total", "80", "--html", "false").code == 0
+
+
+def test_nothing_delivered_at_all(three: Shop) -> None:
+    shutil.rmtree(three.results)
+    ran = three.combine()
+    assert ran.code == 2
+    assert "input data" in ran.log
+    three.results.mkdir()
+    no_number(three.combine(), "no leg delivered anything")
+
+
+def test_results_without_a_manifest(three: Shop) -> None:
+    folder = place(three, 3).parent
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    shutil.rmtree(folder / "coverage")
+    test = {"tier": "unit", "python": python, "shard": {"index": 3, "count": 3}, "attempt": 1, "verdict": "error"}
+    (folder / "test.json").write_text(json.dumps(test))
+    no_number(three.combine(), "3/3: delivered test results but no coverage manifest")
+    (folder / "test.json").write_text(json.dumps(test | {"verdict": "empty"}))
+    ran = three.combine("--total", "10", "--html", "false")
+    assert ran.code == 0, ran.log
+    assert "no tests" in ran.summary
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def garbage(path: Path) -> None:
+    path.write_bytes(b"not a database at all" * 500)
+
+
+def break_page(path: Path) -> None:
+    raw = bytearray(path.read_bytes())
+    raw[4096:8192] = b"\xff" * len(raw[4096:8192])
+    path.write_bytes(raw)
+
+
+def execute(path: Path, script: str) -> None:
+    with sqlite3.connect(path) as database:
+        database.executescript(script)
+    database.close()
+
+
+def other_schema(path: Path) -> None:
+    execute(path, "UPDATE coverage_schema SET version = 99")
+
+
+def other_database(path: Path) -> None:
+    path.unlink()
+    execute(path, "CREATE TABLE meta (key, value); CREATE TABLE file (id, path)")
+
+
+def a_view(path: Path) -> None:
+    execute(path, "DROP TABLE tracer; CREATE VIEW tracer AS SELECT 1 AS file_id, 'x' AS tracer")
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def link(path: Path) -> None:
+    target = path.with_name("elsewhere")
+    path.rename(target)
+    path.symlink_to(target)
+
+
+DAMAGE = [
+    (truncate, "bytes; its manifest says"), (empty, "has 0 bytes"), (garbage, "bytes; its manifest says"),
+    (break_page, "SHA-256"), (remove, "is missing"), (link, "not a regular file"),
+]  # fmt: skip
+DAMAGE_BEFORE_THE_MANIFEST = [
+    (truncate, "sound SQLite file"), (empty, "not coverage data: it lacks the table 'arc'"), (garbage, "not a sound SQLite file"),
+    (break_page, "is damaged"), (other_schema, "wrong schema"), (other_database, "not coverage data: it lacks the table 'arc'"),
+    (a_view, "not coverage data: it holds the view 'tracer'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("damage", "message"), DAMAGE, ids=lambda v: getattr(v, "__name__", ""))
+def test_damage_after_measuring(three: Shop, damage: Damage, message: str) -> None:
+    damage(data_file(three, 2))
+    ran = three.combine()
+    no_number(ran, message, "2/3: the data file coverage.")
+    assert "1/3" not in ran.summary
+
+
+@pytest.mark.parametrize(("damage", "message"), DAMAGE_BEFORE_THE_MANIFEST, ids=lambda v: getattr(v, "__name__", ""))
+def test_damage_that_the_manifest_vouches_for(three: Shop, damage: Damage, message: str) -> None:
+    damage(data_file(three, 2))
+    three.announce(place(three, 2), 2)
+    no_number(three.combine(), message, "2/3: the data file coverage.")
+
+
+def test_a_data_file_that_the_manifest_does_not_name(three: Shop) -> None:
+    shutil.copy(data_file(three, 1), place(three, 1) / "coverage.extra")
+    no_number(three.combine(), "'coverage.extra' is not in its manifest")
+
+
+def test_a_manifest_that_lies(three: Shop) -> None:
+    three.announce(place(three, 1), 1, branch=False)
+    three.announce(place(three, 2), 2, commit="b" * 40)
+    three.announce(place(three, 3), 3, coverage_version="6.5.0")
+    ran = three.combine()
+    no_number(ran, "holds branches; its manifest says lines", "measured commit bbbbbbbbbbbb; the checkout is at aaaaaaaaaaaa", "coverage 6.5.0")  # fmt: skip
+    assert len(ran.report["problems"]) == 4
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"schema": "ci-kit/coverage-manifest/1"}', "[" * 100_000], ids=["empty", "cut", "list", "keys", "deep"]
+)  # fmt: skip
+def test_a_manifest_that_cannot_be_read(three: Shop, text: str) -> None:
+    (place(three, 1) / "manifest.json").write_text(text)
+    no_number(three.combine(), "result ci-results-unit-py3-1of3-a1: cannot be read", "1/3: delivered nothing")
+
+
+def test_a_manifest_cannot_lead_out_of_its_folder(three: Shop) -> None:
+    path = place(three, 1) / "manifest.json"
+    path.write_text(path.read_text().replace('"coverage.', '"../coverage.'))
+    no_number(three.combine(), "a file name starting with coverage.")
+
+
+def test_twice_the_same_leg(three: Shop) -> None:
+    shutil.copytree(place(three, 1).parent, three.results / "again")
+    no_number(three.combine(), "delivered attempt 1 twice")
+
+
+def test_line_and_branch_data_do_not_mix(three: Shop) -> None:
+    shutil.rmtree(place(three, 1).parent)
+    text = (three.here / "pyproject.toml").read_text()
+    (three.here / "pyproject.toml").write_text(text.replace("branch = true", ""))
+    three.measure(1, branch=False)
+    no_number(three.combine(), "line and branch data cannot be added", "without branches unit")
+
+
+def test_an_installed_copy_is_answered_with_the_paths_block(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    (shop.here / "pyproject.toml").write_text("[tool.coverage.run]\nbranch = true\nsource_pkgs = ['shop']\n")
+    there = tmp_path / "venv" / "site-packages"
+    shutil.copytree(shop.here / "src", there)
+    for index, tests in enumerate(SHARDS, 1):
+        folder = shop.results / str(index) / "coverage"
+        folder.mkdir(parents=True)
+        run_coverage(shop.here, folder / "coverage", ["--parallel-mode"], tests, PYTHONPATH=str(there))
+        shop.announce(folder, index)
+    ran = shop.combine()
+    no_number(ran, "are not in this checkout", '[tool.coverage.paths]\nsource = ["src", "*/site-packages"]')
+    with (shop.here / "pyproject.toml").open("a") as file:
+        file.write('[tool.coverage.paths]\nsource = ["src", "*/site-packages"]\n')
+    ran = shop.combine("--total", "50", "--html", "false")
+    assert ran.code == 0, ran.log
+    assert "src/shop/price.py" in {file["path"] for file in ran.report["files"]}
+
+
+def test_a_generated_file_is_named_with_the_way_out(three: Shop) -> None:
+    (three.here / "src/shop/price.py").unlink()
+    no_number(three.combine(), "1 measured file is not in this checkout: src/shop/price.py", "[run] omit")
+    text = (three.here / "pyproject.toml").read_text()
+    (three.here / "pyproject.toml").write_text(text.replace('"*/omitted.py"', '"*/omitted.py", "*/price.py"'))
+    ran = three.combine("--total", "50", "--html", "false")
+    assert ran.code == 0, ran.log
+
+
+def test_a_measured_file_outside_the_checkout_is_not_shown(three: Shop, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.py"
+    secret.write_text("password = 1\n")
+    for index in (1, 2, 3):
+        execute(data_file(three, index), f"UPDATE file SET path = '{secret}' WHERE path LIKE '%price.py'")  # noqa: S608
+        three.announce(place(three, index), index)
+    no_number(three.combine(), "not in this checkout")
+
+
+def test_nothing_of_the_repository_was_run(three: Shop) -> None:
+    for index in (1, 2, 3):
+        execute(data_file(three, index), "DELETE FROM arc")
+        three.announce(place(three, index), index)
+    no_number(three.combine(), "lines and branches in 6 files was run by any test leg")
+
+
+def test_an_older_number_does_not_stay(three: Shop) -> None:
+    assert three.combine("--total", "80").code == 0
+    garbage(data_file(three, 1))
+    no_number(three.combine("--total", "80"))
