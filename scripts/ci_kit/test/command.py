@@ -1,0 +1,129 @@
+"""Decide how pytest is called: workers, distribution, options; and which of the consumer's options that replaces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+DISTRIBUTION = {"auto": "loadscope", "class": "loadscope", "module": "loadscope", "file": "loadfile", "none": "load"}
+FEW_TESTS = 16  # starting workers costs about as much as so many ordinary tests
+
+
+@dataclass(frozen=True)
+class Workers:
+    """How many worker processes, 0: pytest runs without xdist; and why, as a sentence."""
+
+    count: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Size:
+    """A guess at the shard's work from its files: tests, and units that stay together (modules and classes)."""
+
+    files: int
+    tests: int
+    units: int
+
+
+def decide_workers(asked: int | None, cores: int, size: Size | None, scope: str) -> Workers:
+    """`asked` None: from the machine and the size. `size` None: nothing is known of the work."""
+    if asked is not None:
+        return Workers(asked if asked > 1 else 0, f"{asked} asked for")
+    if cores < 2:
+        return Workers(0, "the machine has one core")
+    if size is None:
+        return Workers(cores, f"{cores} cores")
+    if size.tests < FEW_TESTS:
+        return Workers(0, f"about {size.tests} tests in {size.files} files: starting workers costs more than it saves")
+    units = {"none": size.tests, "file": size.files}.get(scope, size.units)
+    if units < 2:
+        return Workers(0, f"all tests stay together (scope {scope})")
+    if units < cores:
+        return Workers(units, f"{units} groups of tests that stay together (scope {scope})")
+    return Workers(cores, f"{cores} cores")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What pytest is asked to do."""
+
+    python: Path
+    task: Path
+    stream: Path
+    paths: tuple[str, ...]
+    marker: str | None
+    workers: int
+    scope: str
+    reruns: int
+    maxfail: int
+    extra: tuple[str, ...] = ()
+    has_pytest_cov: bool = False
+    has_exclude_logs: bool = True
+    read_only: bool = False
+
+
+def pytest_command(request: Request) -> list[str]:
+    """The argument list. The kit's options come last, because pytest lets the later one win.
+
+    Plug-ins are named by entry point: `-p` loads them also where loading by itself is switched off (`-p no:xdist`,
+    PYTEST_DISABLE_PLUGIN_AUTOLOAD), and pytest does not load them twice.
+    """
+    plugins = ["pytest_ci_kit", "pytest_reportlog", "rerunfailures", "xdist"]
+    plugins += ["pytest_cov"] if request.has_pytest_cov else []
+    argv = [str(request.python), "-m", "pytest", *(word for name in plugins for word in ("-p", name)), *request.extra]
+    argv += [f"--ci-kit-task={request.task}", f"--report-log={request.stream}"]
+    argv += ["--report-log-exclude-logs-on-passed-tests"] if request.has_exclude_logs else []
+    argv += [f"--reruns={request.reruns}", f"--maxfail={request.maxfail}"]
+    argv += [f"--numprocesses={request.workers}"]
+    argv += [f"--dist={DISTRIBUTION[request.scope]}"] if request.workers else ["--dist=no"]
+    argv += ["--no-cov"] if request.has_pytest_cov else []
+    argv += ["-p", "no:cacheprovider"] if request.read_only else []
+    argv += ["-m", request.marker] if request.marker else []
+    return [*argv, *request.paths]
+
+
+_REPLACED = {
+    "-n": "workers", "--numprocesses": "workers", "--maxprocesses": "workers", "--dist": "scope", "--tx": "workers",
+    "--reruns": "reruns", "--maxfail": "maxfail", "-x": "maxfail", "--exitfirst": "maxfail",
+    "--report-log": "its own report", "--cov": "coverage", "--cov-report": "coverage", "--cov-fail-under": "coverage",
+}  # fmt: skip
+
+
+def replaced(options: Sequence[str], *, marker: bool) -> list[str]:
+    """The consumer's options that the kit's own replace, as the consumer wrote them."""
+    return [
+        word
+        for word in options
+        if _name(word) in _REPLACED or (marker and (word == "-m" or (word.startswith("-m") and word[2:3] != "-")))
+    ]
+
+
+def _name(word: str) -> str:
+    name = word.partition("=")[0]
+    return "-n" if word.startswith("-n") and word[2:].isalnum() and not word.startswith("--") else name
+
+
+@dataclass(frozen=True)
+class CoverageOptions:
+    """What the consumer tells pytest-cov: measured sources, branch measurement and coverage.py's configuration file."""
+
+    source: tuple[str, ...] = ()
+    branch: bool = False
+    config: str = ""
+
+
+def coverage_options(options: Sequence[str]) -> CoverageOptions:
+    """Read pytest-cov's options, so that its users get the same measurement."""
+    pairs = list(_pairs(options))
+    source = tuple(value for name, value in pairs if name == "--cov" and value)
+    config = [value for name, value in pairs if name == "--cov-config" and value]
+    return CoverageOptions(source, any(name == "--cov-branch" for name, _ in pairs), config[-1] if config else "")
+
+
+def _pairs(options: Sequence[str]) -> Iterator[tuple[str, str]]:
+    following = [*options[1:], ""]
+    for word, after in zip(options, following, strict=True):
+        name, equals, value = word.partition("=")
+        yield name, value if equals else ("" if after.startswith("-") else after)

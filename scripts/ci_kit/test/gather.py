@@ -1,0 +1,72 @@
+"""Coverage data after the run: what is whole is announced in the manifest, what is broken is left out and said."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+DATA_NAME = "coverage"
+_NAME = re.compile(r"coverage\.[A-Za-z0-9_.+-]{1,240}")
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One process's data, as the manifest announces it."""
+
+    name: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The announced files, and how many were broken."""
+
+    files: tuple[DataFile, ...]
+    broken: int = 0
+
+
+def gather(folder: Path) -> Gathered:
+    """Take stock of coverage's data files in `folder`; broken ones and SQLite's journals are removed.
+
+    A process that is killed while it writes leaves half a file; a process that measured nothing may leave an empty one.
+    """
+    good: list[DataFile] = []
+    broken = 0
+    for path in sorted(folder.glob(f"{DATA_NAME}.*")):
+        if path.name.endswith("-journal"):
+            continue
+        if path.stat().st_size == 0 or not _is_whole(path):
+            broken += path.stat().st_size > 0
+            path.unlink()
+        else:
+            good.append(_announced(path, len(good)))
+    for path in folder.glob(f"{DATA_NAME}.*-journal"):
+        path.unlink()
+    return Gathered(tuple(good), broken)
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as database:
+            tables = {name for (name,) in database.execute("select name from sqlite_master where type = 'table'")}
+            return {"coverage_schema", "file"} <= tables and _first(database.execute("pragma quick_check(1)")) == "ok"
+    except sqlite3.Error:
+        return False
+
+
+def _first(rows: Iterable[tuple[str]]) -> str:
+    return next((value for (value,) in rows), "")
+
+
+def _announced(path: Path, number: int) -> DataFile:
+    if not _NAME.fullmatch(path.name):
+        # A host name may hold characters that artifacts refuse.
+        path = path.rename(path.with_name(f"{DATA_NAME}.process{number}"))
+    raw = path.read_bytes()
+    return DataFile(path.name, hashlib.sha256(raw).hexdigest(), len(raw))

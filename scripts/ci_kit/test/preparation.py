@@ -1,0 +1,206 @@
+"""Find out everything that a run of pytest needs, before it starts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ci_kit import inputs, secret_env, test_plugins
+from ci_kit.config import Config, load_config
+from ci_kit.inputs import Shard, setting
+from ci_kit.plan import Leg, artifact_name
+from ci_kit.pytest_config import read_pytest_config
+from ci_kit.report import report_folder
+from ci_kit.test import command, measuring, surroundings
+from ci_kit.test.gather import DATA_NAME
+from ci_kit.test.interpreter import check_pytest, find_python, probe
+from ci_kit.test.measuring import Measuring
+from ci_kit.test.model import Interpreter
+from ci_kit.test.record import write_task
+from ci_kit.test.shard_run import ShardRun
+from ci_kit.test.workload import Workload, estimate, find_workload
+from ci_kit.tools import Tools
+
+FROM_CONFIG = -1
+_WORKERS: int | None = FROM_CONFIG
+PLUGIN_PATH = Path("scripts", "pytest-ci-kit", "src")
+START_COVERAGE_PATH = Path("scripts", "pytest-ci-kit", "start-coverage")
+REPORTING_SECONDS = 20.0  # what is left of the step's time limit for the report
+
+
+@dataclass(frozen=True)
+class RunInputs:
+    """Inputs of `test run`."""
+
+    shard: Shard = setting(Shard(1, 1), inputs.shard, "part of the tests to run, such as 2/4 (default 1/1)")
+    tier: str = setting("", inputs.text, "tier of the configuration (default: the only one)")
+    interpreter: str = setting(
+        "", inputs.text, "interpreter of the tests (default: the environment's, else that on PATH)"
+    )
+    python_version: str = setting("", inputs.text, "Python version as named in reports (default: the interpreter's)")
+    plan: Path | None = setting(None, inputs.path, "plan.json of the run (default: planned here)")
+    config: Path | None = setting(None, inputs.path, "configuration file (default .github/ci-kit.yml)")
+    workers: int | None = setting(_WORKERS, inputs.count_or_auto, "xdist workers, or auto (default: configuration)")
+    reruns: int = setting(FROM_CONFIG, inputs.integer(0, 10), "how often a failed test runs again (default 3)")
+    pytest_args: tuple[str, ...] = setting((), inputs.lines, "more arguments of pytest, one a line")
+    coverage: bool = setting(True, inputs.boolean, "measure coverage, true or false (default true)")
+    name: str = setting("ci", inputs.short_name, "name of this call, part of the artifact's name (default ci)")
+    timeout: float | None = setting(None, inputs.duration, "time limit of the step")
+    env: str = setting("", inputs.text, "lines NAME=value of the consumer's secrets", secret=True)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that is ready to start: its environment, its services' addresses and its time limit."""
+
+    run: ShardRun
+    environ: Mapping[str, str]
+    ready: tuple[str, ...]
+    limit_seconds: float
+
+
+def prepare(given: RunInputs, tools: Tools) -> Prepared:
+    """Raises `CallerMistake` for everything that the caller can mend; nothing of the workspace is changed."""
+    started = tools.clock.monotonic()
+    root = tools.event.workspace.resolve()
+    config = load_config(root, given.config)
+    secrets = secret_env.read_secrets(tools.environ, tools.workflow)
+    note = secret_env.check_required(config.required_secrets, secrets, tools.event)
+    pytest_config = read_pytest_config(root)
+    workload = find_workload(root, config, pytest_config, plan=given.plan, tier=given.tier, shard=given.shard)
+    own = surroundings.base(tools.environ) | dict(workload.tier.env) | secrets
+    options = [*pytest_config.addopts, *own.get("PYTEST_ADDOPTS", "").split(), *given.pytest_args]
+    kit_folder = report_folder(tools.environ)
+    private = _fresh(kit_folder / "test" / f"{given.name}-{os.getpid()}")
+    python, settings = _interpreter(given, tools, root, own, options, kit_folder, private)
+    leg = Leg(workload.tier.name, given.python_version or python.minor, given.shard)
+    folder = _fresh(kit_folder / "results" / artifact_name(given.name, "results", leg, tools.event.run_attempt))
+    measured = None
+    if given.coverage:
+        measured = _measuring(settings, python, config, options, root, folder)
+        _rc(private).write_text(measured.rc, encoding="utf-8")
+    workers = _workers(given, config, workload, root)
+    request = command.Request(
+        python=python.path,
+        task=write_task(private, root, workload.selection),
+        stream=private / "report-log.jsonl",
+        paths=workload.tier.paths,
+        marker=workload.tier.marker,
+        workers=workers.count,
+        scope=config.test.scope,
+        reruns=config.test.reruns if given.reruns == FROM_CONFIG else given.reruns,
+        maxfail=config.test.maxfail,
+        extra=given.pytest_args,
+        has_pytest_cov="pytest-cov" in python.distributions,
+        read_only=not os.access(root, os.W_OK),
+    )
+    environ = surroundings.for_tests(
+        tools.environ,
+        interpreter=python,
+        search_path=_search_path(tools, measured),
+        tier=workload.tier.env,
+        secrets=secrets,
+        coverage_rc=_rc(private) if measured else None,
+    )
+    notes = [*([note] if note else []), *_notes(options, request)]
+    run = ShardRun(
+        given.name, leg, tools.event.run_attempt, tools.event.sha, root, folder, private, workload.selection, python, measured,
+        workers, request, tuple(notes),
+    )  # fmt: skip
+    ready = tuple(service.ready for service in workload.tier.services.values() if service.ready)
+    return Prepared(run, environ, ready, _limit(given, config, tools.clock.monotonic() - started))
+
+
+def _fresh(folder: Path) -> Path:
+    """An empty folder: nothing of an earlier call may pass for this one's."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _rc(private: Path) -> Path:
+    return private / "coverage.ini"
+
+
+def _interpreter(
+    given: RunInputs,
+    tools: Tools,
+    root: Path,
+    environ: Mapping[str, str],
+    options: Sequence[str],
+    kit_folder: Path,
+    private: Path,
+) -> tuple[Interpreter, Mapping[str, object]]:
+    path = find_python(given.interpreter, tools.environ, kit_folder)
+    added = test_plugins.ensure(path, tools, environ=environ, cwd=root).added
+    if added:
+        tools.workflow.log("Added to the environment: " + ", ".join(f"{name} {added[name]}" for name in sorted(added)))
+    config: str | None = None
+    if given.coverage:
+        # A first, empty measurement of the probe itself shows whether a .pth file starts coverage.py here.
+        _rc(private).write_text(f"[run]\ndata_file = {private / 'probe'}\n", encoding="utf-8")
+        environ = {**environ, "COVERAGE_PROCESS_START": str(_rc(private))}
+        config = command.coverage_options(options).config
+    python, settings = probe(path, tools, root=root, environ=environ, coverage_config=config)
+    check_pytest(python)
+    return python, settings
+
+
+def _measuring(
+    settings: Mapping[str, object],
+    python: Interpreter,
+    config: Config,
+    options: Sequence[str],
+    root: Path,
+    folder: Path,
+) -> Measuring:
+    asked = command.coverage_options(options)
+    (folder / "coverage").mkdir()
+    return measuring.decide(
+        settings,
+        python.distributions.get("coverage", ""),
+        root=root,
+        configured=config.coverage.source,
+        fallback=asked.source or measuring.default_source(root),
+        branch=asked.branch,
+        data_file=folder / "coverage" / DATA_NAME,
+    )
+
+
+def _workers(given: RunInputs, config: Config, workload: Workload, root: Path) -> command.Workers:
+    selection = workload.selection
+    size = estimate(root, selection.mine, owns_unplanned=selection.owns_unplanned)
+    asked = config.test.workers if given.workers == FROM_CONFIG else given.workers
+    return command.decide_workers(asked, cores(), size, config.test.scope)
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def _search_path(tools: Tools, measured: Measuring | None) -> tuple[Path, ...]:
+    plugin = tools.kit_root / PLUGIN_PATH
+    if measured is None or measured.starts_by_itself:
+        return (plugin,)
+    return (plugin, tools.kit_root / START_COVERAGE_PATH)
+
+
+def _notes(options: Sequence[str], request: command.Request) -> list[str]:
+    notes = []
+    if words := command.replaced(options, marker=request.marker is not None):
+        notes.append(f"The kit's own settings replace these options of the project: {' '.join(dict.fromkeys(words))}.")
+    if request.read_only:
+        notes.append("The workspace is read-only, so pytest runs without its cache.")
+    return notes
+
+
+def _limit(given: RunInputs, config: Config, used_seconds: float) -> float:
+    if given.timeout is None:
+        return config.test.timeout_seconds
+    left = given.timeout - used_seconds - min(REPORTING_SECONDS, given.timeout / 5)
+    return min(config.test.timeout_seconds, max(1.0, left))

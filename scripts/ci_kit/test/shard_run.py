@@ -1,0 +1,36 @@
+"""What is known of a run before pytest starts, for everything that is said about it afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ci_kit.plan import Leg, Selection
+from ci_kit.test.command import Request, Workers
+from ci_kit.test.measuring import Measuring
+from ci_kit.test.model import Interpreter
+
+
+@dataclass(frozen=True)
+class ShardRun:
+    """One attempt of one leg. `folder` is what will be uploaded, `private` what is not."""
+
+    name: str
+    leg: Leg
+    attempt: int
+    commit: str
+    root: Path
+    folder: Path
+    private: Path
+    selection: Selection
+    python: Interpreter
+    measuring: Measuring | None
+    workers: Workers
+    request: Request
+    notes: Sequence[str] = ()
+
+    @property
+    def data_folder(self) -> Path:
+        """Where coverage's data goes."""
+        return self.folder / "coverage"

@@ -1,0 +1,125 @@
+"""The step summary: counts, failures with the command that reproduces them, the slowest tests."""
+
+from __future__ import annotations
+
+import html
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ci_kit.test.model import BAD, Outcome, Result, Verdict
+
+FAILURES_SHOWN = 20
+SLOWEST_SHOWN = 5
+SLOW_SECONDS = 0.1
+_MARKS = {Verdict.PASSED: "✅", Verdict.FAILED: "❌", Verdict.ERROR: "💥", Verdict.EMPTY: "⚪"}
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the summary tells. `ran` is the time of pytest, `workers` how it ran, `commands` what reproduces a test."""
+
+    title: str
+    verdict: Verdict
+    why: str
+    results: Sequence[Result]
+    deselected: int
+    ran: str
+    workers: str
+    notes: Sequence[str]
+
+
+def counts(results: Sequence[Result]) -> dict[str, int]:
+    """How many tests have each outcome; outcomes that did not occur are left out."""
+    found = {outcome.value: sum(result.outcome is outcome for result in results) for outcome in Outcome}
+    return {name: count for name, count in found.items() if count}
+
+
+def reproduce(results: Sequence[Result], to_argument: dict[str, str], extra: Sequence[str] = ()) -> str:
+    """The one command that runs these tests alone."""
+    words = ["python", "-m", "pytest", *extra, *(to_argument.get(result.id, result.id) for result in results)]
+    return shlex.join(words)
+
+
+def markdown(page: Page, to_argument: dict[str, str]) -> str:
+    """The summary as GitHub shows it."""
+    parts = [f"### {_MARKS[page.verdict]} {escape(page.title)}: {page.verdict}"]
+    if page.why:
+        parts.append(escape(page.why))
+    parts.append(_table(page))
+    failed = [result for result in page.results if result.outcome in BAD]
+    if failed:
+        parts += _failures(failed, to_argument)
+    flaky = [result for result in page.results if result.flaky]
+    if flaky:
+        rows = [
+            f"- {code(r.id)}, attempt {r.attempts}; before: {code(first_line(r.first_failure))}" for r in flaky[:10]
+        ]
+        parts.append(_folded(f"{len(flaky)} flaky: failed, then passed when run again", "\n".join(rows)))
+    slowest = sorted(page.results, key=lambda result: -result.seconds)[:SLOWEST_SHOWN]
+    slowest = [result for result in slowest if result.seconds >= SLOW_SECONDS]
+    if slowest:
+        rows = [f"| {r.seconds:.2f} s | {code(r.id, cell=True)} |" for r in slowest]
+        parts.append(_folded("Slowest tests", "| time | test |\n| ---: | --- |\n" + "\n".join(rows)))
+    if page.notes:
+        parts.append("\n".join(f"- {escape(note)}" for note in page.notes))
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(page: Page) -> str:
+    found = counts(page.results)
+    cells = {name: str(found[name]) for name in found}
+    if flaky := sum(result.flaky for result in page.results):
+        cells["flaky"] = str(flaky)
+    if page.deselected:
+        cells["deselected"] = str(page.deselected)
+    cells |= {"time": page.ran, "workers": page.workers}
+    return f"| {' | '.join(cells)} |\n|{' ---: |' * len(cells)}\n| {' | '.join(map(escape, cells.values()))} |"
+
+
+def _failures(failed: Sequence[Result], to_argument: dict[str, str]) -> list[str]:
+    parts = []
+    for result in failed[:FAILURES_SHOWN]:
+        where = f" at {code(str(result.at))}" if result.at else ""
+        body = f"{fence(result.message or result.outcome)}\n"
+        if result.detail and result.detail != result.message:
+            tail = "\n".join(result.detail.splitlines()[-40:])
+            body += f"\n{_folded('Traceback', fence(tail))}\n"
+        parts.append(f"**{code(result.id)}**{where}\n\n{body}".rstrip())
+    if len(failed) > FAILURES_SHOWN:
+        parts.append(f"{len(failed) - FAILURES_SHOWN} more failures are in the report.")
+    shown = [result for result in failed if result.id in to_argument][:FAILURES_SHOWN]
+    if shown:
+        parts.append("Run them alone:\n\n" + fence(reproduce(shown, to_argument), "sh"))
+    return parts
+
+
+def _folded(title: str, body: str) -> str:
+    return f"<details><summary>{escape(title)}</summary>\n\n{body}\n\n</details>"
+
+
+def first_line(text: str | None) -> str:
+    """One line of a message."""
+    return (text or "").strip().splitlines()[0] if (text or "").strip() else "no message"
+
+
+def escape(text: str) -> str:
+    """Plain text in Markdown: nothing in it is markup, a link or a mention."""
+    one_line = " ".join(html.escape(text, quote=False).split())
+    return re.sub(r"([\\`*_\[\]|#~@])", r"\\\1", one_line)
+
+
+def code(text: str, *, cell: bool = False) -> str:
+    """A code span, with as many backticks as its content needs; in a table cell `|` is escaped."""
+    flat = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    ticks = "`" * (1 + max((len(run) for run in re.findall(r"`+", flat)), default=0))
+    pad = " " if flat.startswith("`") or flat.endswith("`") else ""
+    flat = flat.replace("|", "\\|") if cell else flat
+    return f"{ticks}{pad}{flat}{pad}{ticks}"
+
+
+def fence(text: str, language: str = "text") -> str:
+    """A code block that its content cannot end."""
+    ticks = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", text)), default=0))
+    return f"{ticks}{language}\n{text}\n{ticks}"

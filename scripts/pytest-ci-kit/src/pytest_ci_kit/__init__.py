@@ -1,0 +1,110 @@
+"""The side of ci-kit that runs inside pytest. Without `--ci-kit-task` it does nothing.
+
+Imports only pytest and the standard library: it runs in the consumer's interpreter, Python 3.9 or newer.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Generator, List, Optional
+
+import pytest
+
+from pytest_ci_kit.record import Recorder, Selector, Task, save_coverage, shorten
+
+__all__: List[str] = []
+_NAME = "ci-kit-task"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--ci-kit-task FILE`: what this run is to do and where it records it."""
+    parser.getgroup("ci-kit").addoption("--ci-kit-task", metavar="FILE", help="The task written by `ci-kit test run`.")
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, Any, None]:
+    """Record the `conftest.py` that raises: pytest itself only prints it, and answers "usage error"."""
+    outcome = yield
+    path = getattr(early_config.known_args_namespace, "ci_kit_task", None)
+    if path and outcome.excinfo is not None:
+        error = outcome.excinfo[1]
+        broken = getattr(error, "path", None)
+        if broken is not None:
+            cause = getattr(error, "cause", None) or error.excinfo[1]  # pytest 8 and newer, and before
+            Recorder(Task.read(Path(path)), early_config).conftest_failed(Path(str(broken)), cause)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Start recording."""
+    path: Optional[str] = config.getoption("--ci-kit-task", default=None)
+    if path:
+        config.pluginmanager.register(_Shard(Task.read(Path(path)), config), _NAME)
+
+
+class _Shard:
+    """One process of a run: the controller, a worker, or the only one."""
+
+    def __init__(self, task: Task, config: pytest.Config) -> None:
+        self._selector = Selector(task)
+        self._recorder = Recorder(task, config)
+        self._is_worker = hasattr(config, "workerinput")
+        if not self._is_worker:
+            self._recorder.session_starts()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session: pytest.Session) -> None:
+        """A file that is named as an argument is never asked about, so it is taken out of the arguments."""
+        config = session.config
+        here = config.invocation_params.dir
+        config.args = [arg for arg in config.args if self._selector.runs_argument(here, str(arg))]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_ignore_collect(self, collection_path: Path) -> Optional[bool]:
+        """Never import what another shard runs."""
+        return True if self._selector.skips(collection_path) else None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: List[pytest.Item]) -> None:
+        """What was collected in spite of that (an `__init__.py` with tests) belongs to its own shard all the same."""
+        items[:] = [item for item in items if self._selector.runs(item.path)]
+
+    def pytest_deselected(self, items: List[pytest.Item]) -> None:
+        """`-m`, `-k` and the consumer's own hooks."""
+        self._recorder.deselected.extend(item.nodeid for item in items)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Never called in a controller: it does not collect."""
+        self._recorder.collected(session.items)
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Say what is running, for the case that nobody comes back from it."""
+        self._recorder.running(nodeid)
+
+    def pytest_runtest_logfinish(self) -> None:
+        """Nothing is running."""
+        self._recorder.running("")
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(self) -> Generator[None, Any, None]:
+        """A test that prints 100 MB must not fill reports, logs and the wire between worker and controller."""
+        outcome = yield
+        report = outcome.get_result()
+        report.sections = [(title, shorten(content)) for title, content in report.sections]
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        """A worker that leaves threads behind is killed after ten seconds; its measurement is safe by then."""
+        if self._is_worker:
+            save_coverage()
+
+    @pytest.hookimpl(tryfirst=True, optionalhook=True)
+    def pytest_handlecrashitem(self, crashitem: str, sched: Any) -> None:  # noqa: ANN401 - any scheduler of xdist
+        """Keep pytest-rerunfailures from asking for what xdist's scope schedulers cannot do: it would end the run.
+
+        They raise `NotImplementedError` for a test that is to run again after its worker died.
+        """
+        failures = getattr(sched.config, "failures_db", None)
+        if failures is not None and any(c.__name__ == "LoadScopeScheduling" for c in type(sched).__mro__):
+            failures.set_test_reruns(crashitem, 0)

@@ -1,0 +1,158 @@
+"""What a process of a test run selects and writes down."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, FrozenSet, Iterable, List, Optional
+
+if TYPE_CHECKING:
+    import pytest
+
+SECTION_LIMIT = 256 * 1024
+
+
+@dataclass(frozen=True)
+class Task:
+    """What `ci-kit test run` wants. `mine` and `others` are POSIX paths from `root`."""
+
+    root: Path
+    record: Path
+    mine: FrozenSet[str]
+    others: FrozenSet[str]
+    owns_unplanned: bool
+
+    @classmethod
+    def read(cls, path: Path) -> Task:
+        """Read the file that the option names."""
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return cls(
+            root=Path(data["root"]),
+            record=Path(data["record"]),
+            mine=frozenset(data["mine"]),
+            others=frozenset(data["others"]),
+            owns_unplanned=bool(data["owns-unplanned"]),
+        )
+
+
+class Selector:
+    """Which files this shard runs: its own, and the first shard also what the plan did not foresee."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._roots = sorted({f"{folder}{os.sep}" for folder in (task.root, task.root.resolve())}, key=len)
+        self._folders = frozenset(p.as_posix() for name in task.mine for p in Path(name).parents)
+
+    def runs(self, path: Path) -> bool:
+        """Whether the tests of the file `path` run here."""
+        name = self._name(path)
+        return name in self._task.mine or (self._task.owns_unplanned and name not in self._task.others)
+
+    def skips(self, path: Path) -> bool:
+        """Whether collection can leave `path` out; a package stays visible where its `__init__.py` is asked about."""
+        if path.name == "__init__.py":
+            return False
+        if path.is_dir():
+            return not self._task.owns_unplanned and self._name(path) not in self._folders
+        return not self.runs(path)
+
+    def runs_argument(self, here: Path, argument: str) -> bool:
+        """Whether an argument of pytest may name something that runs here; only a file can be told apart."""
+        path = Path(os.path.normpath(here / argument.partition("::")[0]))
+        return not path.is_file() or self.runs(path)
+
+    def _name(self, path: Path) -> str:
+        text = str(path)
+        for root in self._roots:
+            if text.startswith(root):
+                return Path(text[len(root) :]).as_posix()
+        return Path(text).as_posix()
+
+
+class Recorder:
+    """Writes one file a process and topic into the record folder; the kit reads them after pytest, however it ends."""
+
+    def __init__(self, task: Task, config: pytest.Config) -> None:
+        self._task = task
+        self._config = config
+        self._worker: str = getattr(config, "workerinput", {}).get("workerid", "main")
+        self._running: Optional[int] = None
+        self.deselected: List[str] = []
+
+    def session_starts(self) -> None:
+        """Where node ids count from, and the options that the consumer's configuration adds."""
+        addopts = self._config.getini("addopts")
+        inipath = self._config.inipath
+        self._write(
+            "session.json",
+            {
+                "rootdir": str(self._config.rootpath),
+                "inifile": None if inipath is None else str(inipath),
+                "addopts": [str(word) for word in addopts] if isinstance(addopts, list) else [str(addopts)],
+            },
+        )
+
+    def conftest_failed(self, path: Path, error: BaseException) -> None:
+        """`path` could not be imported."""
+        line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else None
+        trace = error.__traceback__
+        while trace is not None:
+            if Path(trace.tb_frame.f_code.co_filename) == path:
+                line = trace.tb_lineno
+            trace = trace.tb_next
+        self._write(
+            "conftest.json",
+            {"file": self._relative(path), "line": line, "message": f"{type(error).__name__}: {error}"},
+        )
+
+    def collected(self, items: Iterable[pytest.Item]) -> None:
+        """Every test of this process, with its place, and what was deselected."""
+        rows = []
+        for item in items:
+            line = item.location[1]
+            rows.append([item.nodeid, self._relative(item.path), None if line is None else line + 1])
+        self._write(f"collection-{self._worker}.json", {"collected": rows, "deselected": self.deselected})
+
+    def running(self, nodeid: str) -> None:
+        """Overwrite one small file, without buffering: it must survive a process that is killed."""
+        if self._running is None:
+            name = self._task.record / f"running-{self._worker}.txt"
+            self._running = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        os.ftruncate(self._running, 0)
+        os.lseek(self._running, 0, os.SEEK_SET)
+        os.write(self._running, nodeid.encode("utf-8", "backslashreplace"))
+
+    def _relative(self, path: Path) -> str:
+        try:
+            return path.relative_to(self._task.root).as_posix()
+        except ValueError:
+            return path.as_posix()
+
+    def _write(self, name: str, data: object) -> None:
+        path = self._task.record / name
+        partial = path.with_name(f".{name}.{os.getpid()}")
+        partial.write_text(json.dumps(data), encoding="utf-8")
+        partial.replace(path)
+
+
+def shorten(text: str) -> str:
+    """The beginning and the end of a long text."""
+    if len(text) <= SECTION_LIMIT:
+        return text
+    half = SECTION_LIMIT // 2
+    left_out = len(text) - 2 * half
+    return f"{text[:half]}\n[ci-kit left out {left_out} characters here]\n{text[-half:]}"
+
+
+def save_coverage() -> None:
+    """Write what coverage.py has measured in this process so far, when it measures."""
+    module = sys.modules.get("coverage")
+    current = module.Coverage.current() if module is not None else None
+    if current is not None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            current.save()
