@@ -19,12 +19,20 @@ from ci_kit.schema import suggestion
 T = TypeVar("T")
 
 
-def setting(default: T, parse: Callable[[str], T], help: str, *, secret: bool = False) -> T:  # noqa: A002
+def setting(
+    default: T,
+    parse: Callable[[str], T],
+    help: str,  # noqa: A002
+    *,
+    secret: bool = False,
+    positional: bool = False,
+) -> T:
     """A dataclass field that is an input. `parse` raises `ValueError` saying what it expected.
 
-    A secret is kept out of `repr` and can only come from the environment, never from an option.
+    A secret is kept out of `repr` and can only come from the environment, never from an option. A positional input also
+    takes the words that stand without an option, one a line.
     """
-    metadata = {"parse": parse, "help": help, "secret": secret}
+    metadata = {"parse": parse, "help": help, "secret": secret, "positional": positional}
     field: T = dataclasses.field(default=default, repr=not secret, metadata=metadata)
     return field
 
@@ -46,7 +54,8 @@ def read_inputs(cls: type[T], environ: Mapping[str, str], argv: Sequence[str]) -
     """
     fields = {input_name(f.name): f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
     given = {name: environ.get(variable_name(name), "") for name in fields}
-    given |= _options(argv, {name for name, field in fields.items() if not field.metadata["secret"]})
+    positional = next((name for name, field in fields.items() if field.metadata["positional"]), None)
+    given |= _options(argv, {name for name, field in fields.items() if not field.metadata["secret"]}, positional)
     values: dict[str, Any] = {}
     for name, field in fields.items():
         text = given[name].strip()
@@ -62,11 +71,14 @@ def read_inputs(cls: type[T], environ: Mapping[str, str], argv: Sequence[str]) -
     return cls(**values)
 
 
-def _options(argv: Sequence[str], known: set[str]) -> dict[str, str]:
+def _options(argv: Sequence[str], known: set[str], positional: str | None) -> dict[str, str]:
     found: dict[str, str] = {}
     words = list(argv)
     while words:
         word = words.pop(0)
+        if positional and not word.startswith("-"):
+            found[positional] = f"{found[positional]}\n{word}" if positional in found else word
+            continue
         name, equals, value = word.removeprefix("--").partition("=")
         if not word.startswith("--") or name not in known:
             options = " ".join(f"--{name}" for name in sorted(known)) or "none"
