@@ -59,7 +59,14 @@ def write_files(plan: Plan, folder: Path) -> None:
 def arguments(plan: Plan, folder: Path) -> list[str]:
     """The command line."""
     argv = [str(plan.act), plan.occasion.event, "-C", str(plan.clone), "-W", str(plan.workflows), "--json"]
-    argv += ["--no-cache-server", "--use-gitignore=false", "--actor", plan.occasion.actor]
+    argv += [
+        "--action-cache-path",
+        str(folder / "cache"),
+        "--no-cache-server",
+        "--use-gitignore=false",
+        "--actor",
+        plan.occasion.actor,
+    ]
     argv += ["--defaultbranch", plan.occasion.default_branch, "--eventpath", str(folder / "event.json")]
     for option in ("env", "secret", "var", "input"):
         name = option if option == "env" else f"{option}s"
@@ -75,14 +82,14 @@ def arguments(plan: Plan, folder: Path) -> list[str]:
     return argv + (["--concurrent-jobs", str(plan.at_once)] if plan.at_once else [])
 
 
-def environment(environ: Mapping[str, str], home: Path, cache: Path, marker: str) -> dict[str, str]:
+def environment(environ: Mapping[str, str], home: Path, marker: str) -> dict[str, str]:
     """What act itself is started with, which jobs inherit. `marker` is `NAME=value`; act's settings files are not read."""
     kept = {name: value for name, value in environ.items() if name in INHERITED or name.startswith(INHERITED_PREFIXES)}
     pyenv = Path(environ.get("PYENV_ROOT") or Path(environ.get("HOME", "/")) / ".pyenv")
     if pyenv.is_dir():
         kept["PYENV_ROOT"] = str(pyenv)
     name, _, value = marker.partition("=")
-    return kept | {"HOME": str(home), "XDG_CACHE_HOME": str(cache), "XDG_CONFIG_HOME": str(home), name: value}
+    return kept | {"HOME": str(home), name: value}
 
 
 def _each(option: str, values: Iterable[str]) -> list[str]:

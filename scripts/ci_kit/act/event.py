@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -70,7 +71,12 @@ def variables(occasion: Occasion, run_id: int) -> dict[str, str]:
     return {
         "GITHUB_REPOSITORY": occasion.repository,
         "GITHUB_REPOSITORY_OWNER": occasion.repository.partition("/")[0],
+        "GITHUB_REPOSITORY_ID": "1",
+        "GITHUB_REPOSITORY_OWNER_ID": "1",
         "GITHUB_REF": occasion.ref,
+        "GITHUB_REF_TYPE": "tag" if occasion.ref.startswith("refs/tags/") else "branch",
+        "GITHUB_REF_PROTECTED": "false",
+        "GITHUB_WORKFLOW_SHA": occasion.sha,
         "SHA_REF": occasion.sha,
         "GITHUB_RUN_ID": str(run_id),
         "GITHUB_RUN_NUMBER": "1",
@@ -79,6 +85,7 @@ def variables(occasion: Occasion, run_id: int) -> dict[str, str]:
         "GITHUB_TRIGGERING_ACTOR": occasion.actor,
         "RUNNER_ENVIRONMENT": "self-hosted",
         "RUNNER_NAME": "act",
+        "RUNNER_TRACKING_ID": f"github_{run_id}_{secrets.token_hex(4)}",
     }
 
 

@@ -22,7 +22,7 @@ STAND_INS = Path("tests/act/stand_ins")
 # Without a terminal and without the runtime's token, as on GitHub. What the command leaves running in the background may
 # keep the pipe open; the step ends all the same, at most five seconds after its command.
 SHELL_WRAPPER = """#!/usr/bin/env bash
-for name in "${!ACTIONS_@}"; do unset "$name"; done
+for name in "${!ACTIONS_@}" "${!CI_KIT_ACT_@}" SHA_REF; do unset "$name"; done
 exec 3> >(exec cat)
 copy=$!
 "$@" </dev/null >&3 2>&1 3>&-

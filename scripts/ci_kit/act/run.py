@@ -57,6 +57,7 @@ class Prepared:
     uses: list[str]
     repositories: dict[str, Path]
     translations: list[dict[str, object]]
+    services: list[Service]
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def run_act(
     try:
         prepared = _prepare(request, machine, kit_root)
         if not request.container and request.services != "none":
-            servers.start(_services(prepared), environ)
+            servers.start(prepared.services, environ)
         return _run(request, machine, prepared)
     finally:
         servers.stop()
@@ -117,6 +118,7 @@ def _prepare(request: Request, machine: Machine, kit_root: Path) -> Prepared:
     own_files = workflows.parse_files(consumer.tree, strict=True)
     top = workflows.chosen(own_files, request.wanted.event, request.workflow, request.job)
     labels = workflows.labels_of(own_files)
+    services = workflows.services_of(top) + _configured(consumer.clone)
     name = consumer.occasion.repository
     kit = references.kit_reference(workflows.uses_of(own_files), name) or Reference("org/ci-kit", "", KIT_SHA)
     kit_copy = folder / "kit"
@@ -132,7 +134,9 @@ def _prepare(request: Request, machine: Machine, kit_root: Path) -> Prepared:
         _refuse_foreign_workflows(translator.uses, name)
     repositories = references.local_repositories(translator.uses, name, kit_copy, consumer.tree, stand_ins)
     translations = each_translation(translator.applied)
-    return Prepared(consumer, top, frozenset(labels), translator.jobs, translator.uses, repositories, translations)
+    return Prepared(
+        consumer, top, frozenset(labels), translator.jobs, translator.uses, repositories, translations, services
+    )
 
 
 def _refuse_foreign_workflows(uses: list[str], consumer: str) -> None:
@@ -143,16 +147,11 @@ def _refuse_foreign_workflows(uses: list[str], consumer: str) -> None:
             )
 
 
-def _services(prepared: Prepared) -> list[Service]:
-    """What the started workflows write out, and what the kit's configuration gives its slots at run time."""
-    written = workflows.services_of(prepared.top)
-    config = load_config(prepared.consumer.clone)
-    configured = [
-        service_of(service.image, service.ports, service.env)
-        for tier in config.tiers
-        for service in tier.services.values()
-    ]
-    return written + [service for service in configured if service is not None]
+def _configured(workspace: Path) -> list[Service]:
+    """What the kit's configuration will put into its service slots at run time."""
+    tiers = load_config(workspace).tiers
+    found = [service_of(s.image, s.ports, s.env) for tier in tiers for s in tier.services.values()]
+    return [service for service in found if service is not None]
 
 
 def _run(request: Request, machine: Machine, prepared: Prepared) -> Result:
@@ -173,7 +172,7 @@ def _run(request: Request, machine: Machine, prepared: Prepared) -> Result:
     )
     service.start()
     try:
-        ended = _act(plan, machine, log, masks, run_id, request.limit_seconds, output)
+        ended = _act(plan, machine, log, masks, request.limit_seconds, output)
     finally:
         service.stop()
     jobs = _jobs(request, prepared, log, ended)
@@ -199,6 +198,8 @@ def _run(request: Request, machine: Machine, prepared: Prepared) -> Result:
         timed_out=ended.timed_out,
     )
     _keep(result)
+    if ended.timed_out:
+        machine.write(f"the time limit of {request.limit_seconds:.0f} s is over; everything was stopped")
     machine.write(say.closing(jobs, result.verdict, result.seconds))
     return result
 
@@ -230,14 +231,12 @@ def _plan(request: Request, machine: Machine, prepared: Prepared, service: Resul
     )  # fmt: skip
 
 
-def _act(
-    plan: Plan, machine: Machine, log: RunLog, masks: Masks, run_id: int, limit_seconds: float, output: Path
-) -> Ended:
+def _act(plan: Plan, machine: Machine, log: RunLog, masks: Masks, limit_seconds: float, output: Path) -> Ended:
     command.write_files(plan, machine.folder)
-    marker = f"RUNNER_TRACKING_ID=github_{run_id}_{os.getpid()}"
+    marker = f"RUNNER_TRACKING_ID={plan.env['RUNNER_TRACKING_ID']}"
     home = machine.folder / "home"
     home.mkdir()
-    env = command.environment(machine.environ, home, machine.folder / "cache", marker)
+    env = command.environment(machine.environ, home, marker)
     argv = command.arguments(plan, machine.folder)
     with (output / "act.log").open("w", encoding="utf-8") as kept:
 

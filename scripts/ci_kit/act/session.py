@@ -71,7 +71,7 @@ def run_session(
         pass
     finally:
         _end(child, marker)
-    while not lines.empty():
+    while not timed_out and not lines.empty():
         rest = lines.get()
         if rest:
             feed(rest.decode(errors="replace"))
