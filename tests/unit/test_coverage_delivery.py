@@ -94,6 +94,11 @@ def test_an_old_coverage_is_refused() -> None:
         assert (choose(found, None, "c1").problems == ()) is fine
 
 
+def test_lost_data_is_refused() -> None:
+    found = [delivery(1), delivery(2), delivery(3, manifest=replace(SOUND, broken=1))]
+    assert "3/3: lost 1 data file: a process was killed" in said(choose(found, None, "c1"))
+
+
 def test_tests_that_failed_are_a_note() -> None:
     chosen = choose([delivery(1, verdict="failed"), delivery(2, verdict="passed"), delivery(3)], None, "c1")
     assert chosen.problems == ()

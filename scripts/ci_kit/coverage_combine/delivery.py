@@ -25,7 +25,10 @@ class Announced:
 
 @dataclass(frozen=True)
 class Manifest:
-    """`coverage/manifest.json`: what one leg measured and where. `root` is the workspace at measuring time."""
+    """`coverage/manifest.json`: what one leg measured and where.
+
+    `root` is the workspace at measuring time; `broken` counts data files that the leg lost.
+    """
 
     root: str
     commit: str
@@ -33,6 +36,7 @@ class Manifest:
     coverage_version: str
     source: tuple[str, ...]
     files: tuple[Announced, ...]
+    broken: int = 0
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ def manifest_from(data: Mapping[str, Any]) -> Manifest:
         coverage_version=data["coverage-version"],
         source=tuple(data["source"]),
         files=tuple(Announced(file["name"], file["sha256"], file["bytes"]) for file in data["files"]),
+        broken=data.get("broken", 0),
     )
 
 
@@ -155,6 +160,9 @@ def _against(delivery: Delivery) -> list[Problem]:
         return [Problem("delivered test results but no coverage manifest.", rerun(delivery.leg), where)]
     if not manifest.files and delivery.verdict != EMPTY:
         return [Problem("measured nothing: its manifest names no data file.", rerun(delivery.leg), where)]
+    if manifest.broken:
+        lost = f"lost {manifest.broken} data {'file' if manifest.broken == 1 else 'files'}"
+        return [Problem(f"{lost}: a process was killed while it wrote its coverage.", rerun(delivery.leg), where)]
     major = manifest.coverage_version.partition(".")[0]
     if not major.isdigit() or int(major) < OLDEST_COVERAGE:
         return [
