@@ -76,6 +76,9 @@ def _coverage(folder: Path) -> tuple[float | None, list[Finding]]:
     total = data.get("total", {}).get("percent") if isinstance(data.get("total"), dict) else data.get("total")
     if data["verdict"] == "passed":
         return total, []
+    if data["verdict"] == "untrusted":
+        text = "There is no coverage number: the data cannot be trusted; the coverage summary says why."
+        return None, [Finding(Kind.UNPROVEN, "TQ-05", text)]
     return total, [Finding(Kind.NO, "TQ-05", "Coverage is under its gate; the coverage summary says where.")]
 
 
