@@ -32,29 +32,39 @@ import sys
 if "" in sys.path:
     sys.path.remove("")
 import json, re
+def plain(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
+def name_and_version(each):
+    # The folder's name says both; reading every package's metadata takes three times as long.
+    match = re.fullmatch(r"([A-Za-z0-9._]+)-([^-]+)\.dist-info", getattr(getattr(each, "_path", None), "name", ""))
+    return match.groups() if match else (each.metadata["Name"], each.version)
+def requirements(each):
+    text = each.read_text("METADATA")
+    if text is None:
+        return each.requires or []
+    return re.findall(r"^Requires-Dist:[ \t]*(.+?)[ \t\r]*$", text.split("\n\n")[0], re.MULTILINE)
 answer = {"version": "%d.%d.%d" % sys.version_info[:3], "platform": sys.platform, "installed": {}, "unmet": []}
 if sys.version_info >= (3, 9):
     from importlib.metadata import distributions
-    found = {}
+    found, installed = {}, answer["installed"]
     for each in distributions():
-        name = each.metadata["Name"]
-        if name:
-            found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), each)
-    answer["installed"] = {name: each.version for name, each in found.items()}
+        name, version = name_and_version(each)
+        if name and plain(name) not in found:
+            found[plain(name)], installed[plain(name)] = each, version
     added = set(json.loads(sys.argv[1]))
     if added:
         from packaging.requirements import Requirement
         for name, each in found.items():
-            for text in each.requires or ():
-                wanted = re.sub(r"[-_.]+", "-", re.match(r"[A-Za-z0-9._-]*", text).group()).lower()
+            for text in requirements(each):
+                wanted = plain(re.match(r"[A-Za-z0-9._-]*", text).group())
                 if name not in added and wanted not in added:
                     continue
                 need = Requirement(text)
                 if need.marker is not None and not need.marker.evaluate({"extra": ""}):
                     continue
-                version = answer["installed"].get(wanted)
+                version = installed.get(wanted)
                 if version is None or not need.specifier.contains(version, prereleases=True):
-                    answer["unmet"].append([name, each.version, wanted, str(need.specifier), version])
+                    answer["unmet"].append([name, installed[name], wanted, str(need.specifier), version])
 print("\n" + json.dumps(answer))
 """
 
@@ -262,17 +272,10 @@ def _install(python: Path, plan: PlugInPlan, tools: Tools, environ: Mapping[str,
     with tempfile.TemporaryDirectory(prefix="ci-kit-") as folder:
         file = Path(folder, "plug-ins.txt")
         file.write_text("".join(pin.text for pin in plan.add), encoding="utf-8")
-        # A consumer's own `exclude-newer` is about the consumer's packages; the pins here are exact, with hashes.
-        options = ["--no-deps", "--require-hashes", "-r", str(file)]
-        uv = find_uv(environ)
-        argv = (
-            [str(uv), "pip", "install", "--quiet", "--python", str(python), "--exclude-newer", "9999-01-01", *options]
-            if uv
-            else [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *options]
-        )
-        done = tools.runner.run(argv, env=environ, cwd=cwd, stream=False, timeout_seconds=INSTALL_SECONDS)
-    if not done.code:
-        return
+        for argv in _ways_to_install(python, file, find_uv(environ)):
+            done = tools.runner.run(argv, env=environ, cwd=cwd, stream=False, timeout_seconds=INSTALL_SECONDS)
+            if not done.code:
+                return
     names = ", ".join(f"{pin.name} {pin.version}" for pin in plan.add)
     text = f"cannot add {names} to the environment of {python}:\n{last_lines(done.output)}\n"
     if (
@@ -288,6 +291,16 @@ def _install(python: Path, plan: PlugInPlan, tools: Tools, environ: Mapping[str,
     raise InfrastructureFailure(
         text, next_step="If your index is a mirror, make sure that it has these versions with their original files."
     )
+
+
+def _ways_to_install(python: Path, file: Path, uv: Path | None) -> tuple[list[str], ...]:
+    options = ["--no-deps", "--require-hashes", "-r", str(file)]
+    if uv is None:
+        return ([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *options],)
+    # A consumer's own `exclude-newer` is about the consumer's packages; the pins here are exact, with hashes.
+    online = [str(uv), "pip", "install", "--quiet", "--python", str(python), "--exclude-newer", "9999-01-01", *options]
+    # From the cache first: with a warm one this asks no index at all.
+    return ([*online, "--offline"], online)
 
 
 def _remove(python: Path, names: Mapping[str, str], tools: Tools, environ: Mapping[str, str]) -> None:

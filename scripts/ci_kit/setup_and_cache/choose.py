@@ -48,12 +48,16 @@ MANAGERS = {
 
 @dataclass(frozen=True)
 class Choice:
-    """What is installed, from where, and why. `groups` and `extras` are those beyond what the source implies."""
+    """What is installed, from where, and why.
+
+    `groups` and `extras` are those beyond what the source implies, `refused_groups` the project's other groups.
+    """
 
     source: Source
     why: str
     groups: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
+    refused_groups: tuple[str, ...] = ()
     only_these_groups: bool = False
     requirements: tuple[str, ...] = ()
     constraints: tuple[str, ...] = ()
@@ -97,6 +101,7 @@ def choose(facts: Facts, manager: str, groups: tuple[str, ...], extras: tuple[st
         why=why,
         groups=chosen_groups,
         extras=chosen_extras,
+        refused_groups=tuple(name for name in known_groups if name not in chosen_groups),
         only_these_groups=groups != AUTO,
         requirements=requirements,
         constraints=facts.constraints if source in {Source.REQUIREMENTS, Source.PROJECT} else (),

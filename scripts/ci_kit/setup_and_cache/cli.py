@@ -18,12 +18,14 @@ from ci_kit.setup_and_cache.facts import Facts, read_facts
 from ci_kit.setup_and_cache.install import has_files, install, is_writable
 from ci_kit.setup_and_cache.interpreter import Interpreter, find_interpreter, no_uv
 from ci_kit.setup_and_cache.key import Keys, Machine, keys
-from ci_kit.setup_and_cache.recipe import Places, consumer_environ
+from ci_kit.setup_and_cache.recipe import Places, without_choices
 from ci_kit.setup_and_cache.say import Hit
 from ci_kit.tools import KIT_ROOT, Tools, Verb
 from ci_kit.uv import find_uv
 
 CACHE_FOLDER = "~/.cache/ci-kit/uv"  # as text the same on every runner, because a cache is found by this text too
+
+LOCKS = KIT_ROOT / "requirements"
 
 
 @dataclass(frozen=True)
@@ -87,16 +89,20 @@ def run_install(inputs: InstallInputs, tools: Tools) -> int:
     if not tools.workflow.on_runner:
         _tell(decided, tools)
     temporary = report_folder(tools.environ)
+    scratch = temporary / "setup"
+    scratch.mkdir(exist_ok=True)
     places = Places(
         uv=uv,
         python=decided.interpreter.executable,
+        folder=decided.folder,
         venv=temporary / ("venv" if inputs.name == "ci" else f"venv-{inputs.name}"),
         cache=_cache_folder() if decided.caching else temporary / "uv-cache",
-        scratch=temporary,
+        scratch=scratch,
         tool_python=sys.executable,
+        locks=LOCKS,
     )
     hit, notes = what_hit(inputs, places.cache) if decided.caching and tools.workflow.on_runner else (Hit.OFF, ())
-    installed = install(decided.choice, places, decided.folder, tools)
+    installed = install(decided.choice, places, tools)
     result = say.Result(
         name=inputs.name,
         choice=decided.choice,
@@ -119,21 +125,18 @@ def _decide(inputs: ResolveInputs, tools: Tools) -> Decision:
     folder = (workspace / inputs.working_directory).resolve()
     facts = read_facts(folder, workspace.resolve())
     chosen = choose(facts, inputs.manager, inputs.groups, inputs.extras)
-    interpreter = find_interpreter(inputs.interpreter, inputs.python_version, folder, tools, _bare(tools))
+    interpreter = find_interpreter(
+        inputs.interpreter, inputs.python_version, folder, tools, without_choices(tools.environ)
+    )
     place = _cache_folder()
     writable = not inputs.cache or is_writable(place)
     notes = () if writable else (f"the cache folder {CACHE_FOLDER} cannot be written, so nothing is cached",)
     machine = Machine(_system(), os.path.relpath(place, workspace.resolve()))
-    plug_ins = hashlib.sha256()
-    for name in ("test-plugins.txt", "test-plugins-older.txt"):
-        plug_ins.update((KIT_ROOT / "requirements" / name).read_bytes())
-    found = keys(inputs.name, machine, interpreter, chosen, facts, plug_ins.hexdigest())
+    pins = hashlib.sha256()
+    for name in ("test-plugins.txt", "test-plugins-older.txt", "export-poetry.txt", "export-pdm.txt"):
+        pins.update((LOCKS / name).read_bytes())
+    found = keys(inputs.name, machine, interpreter, chosen, facts, pins.hexdigest())
     return Decision(folder, facts, chosen, interpreter, found, inputs.cache and writable, (*chosen.notes, *notes))
-
-
-def _bare(tools: Tools) -> dict[str, str]:
-    nowhere = Path()
-    return consumer_environ(tools.environ, Places(nowhere, "", nowhere, _cache_folder(), nowhere, ""))
 
 
 def what_hit(inputs: InstallInputs, cache: Path) -> tuple[Hit, tuple[str, ...]]:

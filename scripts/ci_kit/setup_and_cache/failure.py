@@ -12,13 +12,12 @@ from ci_kit.uv import is_network_failure, last_lines
 
 _STALE = re.compile(
     r"needs to be updated, but `?--locked|pyproject\.toml changed significantly|poetry\.lock is not up to date"
-    r"|lock ?file.{0,40}(doesn't match|does not match|is outdated|out of date)|Lock file hash",
+    r"|lock ?file (doesn't|does not) (satisfy|match)",
     re.IGNORECASE | re.DOTALL,
 )
 _RELOCK = {Source.UV: "uv lock", Source.POETRY: "poetry lock", Source.PDM: "pdm lock", Source.PYLOCK: "your locker"}
 _DISK = re.compile(r"no space left on device|os error 28|disk quota exceeded", re.IGNORECASE)
 _HASH = re.compile(r"hash mismatch", re.IGNORECASE)
-_CHECK_LOCK = "checking pdm.lock"
 
 
 def explain(step: Step, done: Completed, choice: Choice) -> KitError:
@@ -42,7 +41,7 @@ def explain(step: Step, done: Completed, choice: Choice) -> KitError:
             next_step="The index gave a file that is not the one in the lock. Do not install it before you know why; "
             "if the file was replaced on purpose, lock again.",
         )
-    if choice.source in _RELOCK and (_STALE.search(text) or step.what == _CHECK_LOCK):
+    if choice.source in _RELOCK and _STALE.search(text):
         relock = _RELOCK[choice.source]
         return CallerMistake(
             f"{choice.source.value} does not match pyproject.toml any more.",

@@ -15,12 +15,12 @@ from ci_kit.uv import find_uv, last_lines
 ASK_SECONDS = 30.0
 
 _QUESTION = """
-import json, platform, sys, sysconfig
+import importlib.machinery, json, platform, sys
 print("\\n" + json.dumps({
     "executable": sys.executable,
     "version": platform.python_version(),
     "implementation": sys.implementation.name,
-    "abi": (sysconfig.get_config_var("SOABI") or sys.implementation.cache_tag or ""),
+    "abi": importlib.machinery.EXTENSION_SUFFIXES[0],
     "machine": platform.machine(),
     "libc": "".join(platform.libc_ver()) if sys.platform == "linux" else "",
 }))
@@ -51,7 +51,7 @@ def find_interpreter(given: str, version: str, folder: Path, tools: Tools, envir
     """
     path = given or _search(version, folder, tools, environ)
     done = tools.runner.run(
-        [path, "-I", "-c", _QUESTION], env=environ, cwd=folder, stream=False, timeout_seconds=ASK_SECONDS
+        [path, "-I", "-S", "-c", _QUESTION], env=environ, cwd=folder, stream=False, timeout_seconds=ASK_SECONDS
     )
     try:
         found = Interpreter(**json.loads(done.output.strip().splitlines()[-1]))

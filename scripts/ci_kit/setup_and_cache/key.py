@@ -40,8 +40,8 @@ class Keys:
     prefixes: tuple[str, ...]
 
 
-def keys(name: str, machine: Machine, interpreter: Interpreter, choice: Choice, facts: Facts, plug_ins: str) -> Keys:
-    """The keys for `name` (the input). `plug_ins` is the digest of the kit's own pins, which are cached too."""
+def keys(name: str, machine: Machine, interpreter: Interpreter, choice: Choice, facts: Facts, pins: str) -> Keys:
+    """The keys for `name` (the input). `pins` is the digest of the kit's own locks, whose packages are cached too."""
     place = hashlib.sha256(machine.place.encode()).hexdigest()[:6]
     start = "-".join(
         _plain(part)
@@ -58,7 +58,7 @@ def keys(name: str, machine: Machine, interpreter: Interpreter, choice: Choice, 
         "itself": choice.itself,
         "files": dict(facts.digests),
         "pyproject": meaning(facts.pyproject),
-        "plug-ins": plug_ins,
+        "pins": pins,
     }
     digest = hashlib.sha256(json.dumps(state, sort_keys=True, default=str).encode()).hexdigest()[:20]
     return Keys(f"{exact}{digest}", (exact, family))

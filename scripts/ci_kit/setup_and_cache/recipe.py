@@ -9,8 +9,6 @@ from pathlib import Path
 from ci_kit.setup_and_cache.choose import Choice, Itself, Source
 from ci_kit.uv import where_from_only, without_kit
 
-POETRY, POETRY_EXPORT, PDM = "poetry==2.5.1", "poetry-plugin-export==1.10.1", "pdm==2.29.4"
-
 # The kit decides where the environment and the cache are, and which interpreter is used. Everything else that a
 # consumer sets (indexes, credentials, resolution, build settings) reaches the consumer's own installation.
 _DECIDED = frozenset(
@@ -26,14 +24,20 @@ _DECIDED = frozenset(
 
 @dataclass(frozen=True)
 class Places:
-    """Where things are. `tool_python` runs Poetry and PDM (the kit's own Python); `scratch` holds an exported lock."""
+    """Where things are.
+
+    `folder` is the project's. `tool_python` runs Poetry and PDM (the kit's own Python), in an environment in `scratch`,
+    where they leave the exported lock too. `locks` holds the kit's own locks.
+    """
 
     uv: Path
     python: str
+    folder: Path
     venv: Path
     cache: Path
     scratch: Path
     tool_python: str
+    locks: Path
 
     @property
     def venv_python(self) -> Path:
@@ -48,7 +52,10 @@ class Places:
 
 @dataclass(frozen=True)
 class Step:
-    """One command. `phase` is the name under which its seconds are reported; `tool` steps run Poetry or PDM."""
+    """One command. `phase` is the name under which its seconds are reported.
+
+    A `tool` step has to do with Poetry or PDM: it runs in the scratch folder, because PDM leaves files where it runs.
+    """
 
     phase: str
     what: str
@@ -57,12 +64,8 @@ class Step:
 
 
 def recipe(choice: Choice, places: Places) -> tuple[Step, ...]:
-    """All commands, in order. They are run in the project's folder."""
-    venv = Step(
-        "environment",
-        "making the environment",
-        (str(places.uv), "venv", "--quiet", "--clear", "--no-project", "--python", places.python, str(places.venv)),
-    )
+    """All commands, in order."""
+    venv = Step("environment", "making the environment", _venv(places, places.python, places.venv))
     return (venv, *_packages(choice, places), *_project(choice, places))
 
 
@@ -110,54 +113,65 @@ def _project(choice: Choice, places: Places) -> tuple[Step, ...]:
 
 
 def _export_poetry(choice: Choice, places: Places) -> tuple[Step, ...]:
-    run = (*_tool_run(places), "--from", POETRY, "--with", POETRY_EXPORT, "poetry", "export", "--no-interaction")
     flags = (*_each("--with", choice.groups), *_each("--extras", choice.extras))
-    argv = (*run, "--format", "requirements.txt", "--output", str(places.exported), *flags)
-    return (Step("export", "exporting poetry.lock", argv, tool=True),)
+    start = ("export", "--no-interaction", "--directory", str(places.folder), "--format", "requirements.txt")
+    return _exporter(places, "poetry", (*start, "--output", str(places.exported), *flags))
 
 
 def _export_pdm(choice: Choice, places: Places) -> tuple[Step, ...]:
-    pdm = (*_tool_run(places), "--from", PDM, "pdm")
-    # `--prod` alone would leave out the groups that are named by `--group`; without it all groups are exported.
-    flags = _each("--group", (*choice.groups, *choice.extras)) or ("--prod",)
-    argv = (*pdm, "export", "--format", "requirements", "--output", str(places.exported), *flags)
-    return (
-        Step("export", "checking pdm.lock", (*pdm, "lock", "--check"), tool=True),
-        Step("export", "exporting pdm.lock", argv, tool=True),
+    # PDM takes every group that is not refused, and only those extras that are named.
+    flags = (*_each("--group", choice.extras), *_each("--without", choice.refused_groups))
+    where = ("--project", str(places.folder))
+    check = ("lock", "--check", *where)  # its export does not look whether the lock fits
+    return _exporter(
+        places, "pdm", check, ("export", *where, "--format", "requirements", "--output", str(places.exported), *flags)
     )
+
+
+def _exporter(places: Places, name: str, *commands: tuple[str, ...]) -> tuple[Step, ...]:
+    """Poetry or PDM in an environment of its own, from the kit's hash-locked pins, and its commands."""
+    home = places.scratch / "exporter"
+    lock = str(places.locks / f"export-{name}.txt")
+    pip = (str(places.uv), "pip", "install", "--quiet", "--python", str(home / "bin" / "python"))
+    install = (*pip, "--exclude-newer", "9999-01-01", "--no-deps", "--require-hashes", "-r", lock)
+    return (
+        Step("export", f"making an environment for {name}", _venv(places, places.tool_python, home), tool=True),
+        Step("export", f"installing {name}", install, tool=True),
+        *(Step("export", f"reading {name}.lock", (str(home / "bin" / name), *words), tool=True) for words in commands),
+    )
+
+
+def _venv(places: Places, python: str, folder: Path) -> tuple[str, ...]:
+    return (str(places.uv), "venv", "--quiet", "--clear", "--no-project", "--python", python, str(folder))
 
 
 def _pip_install(places: Places) -> tuple[str, ...]:
     return (str(places.uv), "pip", "install", "--python", str(places.venv_python))
 
 
-def _tool_run(places: Places) -> tuple[str, ...]:
-    return (str(places.uv), "tool", "run", "--quiet", "--isolated", "--python", places.tool_python)
-
-
 def _each(flag: str, values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(word for value in values for word in (flag, value))
 
 
+def without_choices(environ: Mapping[str, str]) -> dict[str, str]:
+    """The consumer's settings, without those that the kit decides."""
+    kept = {name: value for name, value in without_kit(environ).items() if name not in _DECIDED}
+    return kept | {"UV_PYTHON_DOWNLOADS": "never"}
+
+
 def consumer_environ(environ: Mapping[str, str], places: Places) -> dict[str, str]:
     """The settings for the consumer's own installation."""
-    kept = {name: value for name, value in without_kit(environ).items() if name not in _DECIDED}
-    return kept | {
-        "UV_CACHE_DIR": str(places.cache),
-        "UV_PROJECT_ENVIRONMENT": str(places.venv),
-        "UV_PYTHON_DOWNLOADS": "never",
-    }
+    return without_choices(environ) | {"UV_CACHE_DIR": str(places.cache), "UV_PROJECT_ENVIRONMENT": str(places.venv)}
 
 
 def tool_environ(environ: Mapping[str, str], places: Places) -> dict[str, str]:
     """The settings for Poetry and PDM: the consumer's indexes, and no look at any other environment."""
-    kept = {name: value for name, value in where_from_only(environ).items() if name not in _DECIDED}
-    return kept | {
+    return without_choices(where_from_only(environ)) | {
         "UV_CACHE_DIR": str(places.cache),
-        "UV_PYTHON_DOWNLOADS": "never",
         "PDM_CHECK_UPDATE": "0",
         "PDM_IGNORE_ACTIVE_VENV": "1",
         "PDM_IGNORE_SAVED_PYTHON": "1",
         "PDM_PYTHON": str(places.venv_python),
+        "PDM_USE_VENV": "0",
         "POETRY_VIRTUALENVS_CREATE": "false",
     }
