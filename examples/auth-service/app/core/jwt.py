@@ -138,7 +138,7 @@ class Tokens:
             raise TokenError(Refusal.MALFORMED) from None
         if header.get("alg") != ALGORITHM:
             raise TokenError(Refusal.ALGORITHM)
-        key = self._keys.get(header.get("kid", ""))
+        key = self._keys.get(str(header.get("kid")))
         if key is None:
             raise TokenError(Refusal.UNKNOWN_KEY)
         return key

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 
 import pytest
@@ -21,6 +22,7 @@ from app.core.security import (
 from tests.helpers import CHEAP, PASSWORD
 
 PRODUCTION = Cost()
+DIGEST = "A" * 43 + "="
 
 
 def test_a_password_verifies_against_its_own_hash_only() -> None:
@@ -69,23 +71,32 @@ def test_a_hash_survives_being_written_and_read() -> None:
     assert PasswordHash.decode(stored.encode()) == stored
 
 
-def test_a_hash_that_cannot_be_used_matches_nothing() -> None:
-    digest = "A" * 43 + "="
-    for encoded in (
-        "",
-        "plain text password",
-        f"bcrypt$4$8$5$AAAA${digest}",
-        "scrypt$4$8$5$AAAA",
-        f"scrypt$x$8$5$AAAA${digest}",
-        f"scrypt$0$8$5$AAAA${digest}",
-        f"scrypt$21$8$5$AAAA${digest}",
-        f"scrypt$4$0$5$AAAA${digest}",
-        f"scrypt$4$8$0$AAAA${digest}",
-        "scrypt$4$8$5$AAAA$AAAA",
-        f"scrypt$4$8$5$*${digest}",
-    ):
-        assert not verify_password(PASSWORD, encoded), encoded
-        assert needs_rehash(encoded, CHEAP), encoded
+@pytest.mark.parametrize(
+    ("encoded", "complaint"),
+    [
+        ("", "This is not a scrypt password hash."),
+        ("plain text password", "This is not a scrypt password hash."),
+        (f"bcrypt$4$8$5$AAAA${DIGEST}", "This is not a scrypt password hash."),
+        ("scrypt$4$8$5$AAAA", "This is not a scrypt password hash."),
+        (f"scrypt$0$8$5$AAAA${DIGEST}", "The scrypt parameters are out of range."),
+        (f"scrypt$21$8$5$AAAA${DIGEST}", "The scrypt parameters are out of range."),
+        (f"scrypt$4$0$5$AAAA${DIGEST}", "The scrypt parameters are out of range."),
+        (f"scrypt$4$8$0$AAAA${DIGEST}", "The scrypt parameters are out of range."),
+        ("scrypt$4$8$5$AAAA$AAAA", "The digest has a wrong length."),
+        (f"scrypt$4$8$5$*${DIGEST}", "This is not base64."),
+    ],
+)
+def test_a_hash_that_cannot_be_read_matches_nothing(encoded: str, complaint: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(complaint)}$"):
+        PasswordHash.decode(encoded)
+    assert not verify_password(PASSWORD, encoded)
+    assert needs_rehash(encoded, CHEAP)
+
+
+def test_the_widest_parameters_can_be_read() -> None:
+    for cost in (Cost(1, 1, 1), Cost(20, 1, 1)):
+        stored = PasswordHash(cost, b"salt", bytes(32))
+        assert PasswordHash.decode(stored.encode()) == stored
 
 
 def test_a_hash_that_asks_for_too_much_memory_matches_nothing() -> None:
@@ -188,5 +199,5 @@ def test_a_user_name_has_one_spelling() -> None:
 
 def test_a_user_name_of_other_signs_is_refused() -> None:
     for raw in ("", "ab", "a" * 33, "-ada", "ada lovelace", "ad\u0430", "ada\n;"):
-        with pytest.raises(ValueError, match="3 to 32 characters"):
+        with pytest.raises(ValueError, match=r"^A user name has 3 to 32 .* a letter or a digit.$"):
             normalized_user_name(raw)
