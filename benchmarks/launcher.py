@@ -29,7 +29,7 @@ def environment(home: Path, *, uv: str | None) -> dict[str, str]:
         (home / "tools" / "uv").symlink_to(uv)
         path = f"{home / 'tools'}:{path}"
     python = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
-    return {**kept, "HOME": str(home), "PATH": path, "CI_KIT_PYTHON": python}
+    return {**kept, "HOME": str(home), "PATH": path, "CI_KIT_LAUNCHER_PYTHON": python}
 
 
 def cold(folder: Path, numbers: itertools.count[int], uv: str | None) -> Callable[[], float]:
@@ -58,7 +58,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="ci-kit-benchmark-") as name:
         folder = Path(name)
         env = environment(folder / "warm", uv=uv)
-        python = env["CI_KIT_PYTHON"]
+        python = env["CI_KIT_LAUNCHER_PYTHON"]
         warm = interleaved(
             {
                 "warm start: `ci-kit --version`": lambda: seconds(TRIVIAL, env=env),

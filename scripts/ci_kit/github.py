@@ -23,7 +23,15 @@ from ci_kit.errors import CallerMistake, InfrastructureFailure
 Level = Literal["error", "warning", "notice"]
 ANNOTATIONS_PER_STEP = 10
 SUMMARY_BYTES = 1024 * 1024
+_STEP_FILES = ("GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STATE", "GITHUB_STEP_SUMMARY")
 _NOTE = "\n\n*The summary was cut here: it is larger than GitHub shows (1 MiB). The report has all of it.*\n"
+
+
+def without_runners_own(environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment for the consumer's programs: without the files and tokens with which they could act on the job."""
+    return {
+        name: value for name, value in environ.items() if name not in _STEP_FILES and not name.startswith("ACTIONS_")
+    }
 
 
 @dataclass(frozen=True)

@@ -164,7 +164,7 @@ def plain_environment(home: Path) -> dict[str, str]:
     uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
     if uv and not (tools / "uv").exists():
         (tools / "uv").symlink_to(uv)
-    return {**kept, "HOME": str(home), "PATH": f"{tools}:/usr/local/bin:/usr/bin:/bin", "CI_KIT_PYTHON": base_python()}
+    return {**kept, "HOME": str(home), "PATH": f"{tools}:/usr/local/bin:/usr/bin:/bin", "CI_KIT_LAUNCHER_PYTHON": base_python()}
 
 
 def base_python() -> str:

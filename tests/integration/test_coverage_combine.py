@@ -133,7 +133,7 @@ def test_a_source_that_this_python_cannot_parse(three: Shop) -> None:
         three.announce(place(three, index), index, python="3.99")
     ran = three.combine()
     assert ran.code == 2, ran.log
-    assert "CI_KIT_PYTHON to python3.99" in ran.log
+    assert "CI_KIT_LAUNCHER_PYTHON to python3.99" in ran.log
     assert ran.report == {}
 
 

@@ -246,7 +246,7 @@ def test_a_complete_environment_in_a_read_only_cache_serves() -> None:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         root.chmod(0o755)
-        kit = Kit.at(root / "kit", plain_environment(root / "home")).set(CI_KIT_PYTHON=python)
+        kit = Kit.at(root / "kit", plain_environment(root / "home")).set(CI_KIT_LAUNCHER_PYTHON=python)
         built = kit.run("facts").facts["path"][-1]
         found = subprocess.run(
             [str(kit.script), "facts"], env=dict(kit.env), cwd="/", user=65534, group=65534, extra_groups=[],
@@ -345,7 +345,7 @@ def test_a_virtual_environment_gives_way_to_the_python_behind_it(warm: Kit, cold
     _write(site / "yaml.py", "raise SystemExit('the consumer')")
     _write(site / "evil.pth", "import sys; sys.exit('the consumer')\n")
     venv = {"VIRTUAL_ENV": str(tmp_path / "venv"), "PATH": f"{tmp_path / 'venv/bin'}:{cold.env['PATH']}"}
-    facts = cold.set(CI_KIT_PYTHON=None, **venv).run("facts").facts
+    facts = cold.set(CI_KIT_LAUNCHER_PYTHON=None, **venv).run("facts").facts
     assert os.path.realpath(facts["executable"]) == base_python()
     assert str(tmp_path / "venv") not in json.dumps(facts["path"])
     assert facts["modules"]["yaml"].endswith(f"{_environments(cold)[0]}/yaml/__init__.py")
@@ -363,7 +363,7 @@ def _lone(kit: Kit, path: str, **more: str) -> Kit:
     uv = Path(kit.env["HOME"]) / "tools" / "uv"
     if uv.exists():
         shutil.copy(uv, Path(kit.env["HOME"]) / ".local" / "bin" / "uv")
-    return kit.set(CI_KIT_PYTHON=None, PATH=path, **more)
+    return kit.set(CI_KIT_LAUNCHER_PYTHON=None, PATH=path, **more)
 
 
 @pytest.mark.parametrize("name", ["python3", "python3.12", "python"])
@@ -390,7 +390,7 @@ def test_unsuitable_ones_are_passed_over(cold: Kit, tmp_path: Path) -> None:
     assert done.code == 3
     assert "python3 (cpython 3.8)" in done.err
     assert "python3.13 (does not run)" in done.err
-    assert "CI_KIT_PYTHON" in done.err
+    assert "CI_KIT_LAUNCHER_PYTHON" in done.err
     assert done.out == ""
     assert kit.set(GITHUB_ACTIONS="true").run("code", "0").out.startswith("::error title=ci-kit::found no CPython")
     _python_only(tmp_path / "bin", "python")
@@ -399,7 +399,7 @@ def test_unsuitable_ones_are_passed_over(cold: Kit, tmp_path: Path) -> None:
 
 def test_a_python_that_was_named_must_be_one(warm: Kit) -> None:
     for wrong in ("/nonexistent/python", "no-such-python"):
-        done = warm.set(CI_KIT_PYTHON=wrong).run("code", "0")
+        done = warm.set(CI_KIT_LAUNCHER_PYTHON=wrong).run("code", "0")
         assert done.code == 2
         assert wrong in done.err
 

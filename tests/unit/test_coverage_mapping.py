@@ -59,7 +59,7 @@ def test_the_block_as_it_is_written() -> None:
 def test_a_source_that_cannot_be_parsed_names_the_python_to_use() -> None:
     message = "Couldn't parse '/w/src/a.py' as Python source: 'invalid syntax' at line 3"
     error = unparsable(message, ["3.9", "3.13", "3.12", "pypy"], (3, 11), Path("/w"))
-    assert "CI_KIT_PYTHON to python3.13" in error.next_step
+    assert "CI_KIT_LAUNCHER_PYTHON to python3.13" in error.next_step
     assert (error.file, error.line) == ("src/a.py", 3)
     error = unparsable(message, ["3.9", "3.11"], (3, 11), Path("/w"))
     assert "omit" in error.next_step

@@ -45,7 +45,7 @@ def start() -> int:
             return 3
         os.execv(launcher, [launcher, *argv])  # noqa: S606 - an argument list, no shell wanted
     if why:
-        print(f"ci-kit: CI_KIT_PYTHON is {why}. Set it to CPython 3.11 to 3.14, or unset it.", file=sys.stderr)
+        print(f"ci-kit: CI_KIT_LAUNCHER_PYTHON is {why}. Set it to CPython 3.11 to 3.14, or unset it.", file=sys.stderr)
         return 2
     base = base_interpreter()
     if base:

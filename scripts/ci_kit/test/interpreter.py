@@ -14,7 +14,7 @@ from ci_kit.test.model import Interpreter
 from ci_kit.tools import Tools
 
 PROBE_SECONDS = 60.0
-PROBE = Path("scripts", "pytest-ci-kit", "src", "pytest_ci_kit", "probe.py")
+PROBE = Path("scripts", "pytest-ci-kit", "probe.py")
 OLDEST_PYTEST = (7, 4)
 
 

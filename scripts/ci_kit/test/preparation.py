@@ -38,7 +38,7 @@ class RunInputs:
 
     shard: Shard = setting(Shard(1, 1), inputs.shard, "part of the tests to run, such as 2/4 (default 1/1)")
     tier: str = setting("", inputs.text, "tier of the configuration (default: the only one)")
-    interpreter: str = setting(
+    python: str = setting(
         "", inputs.text, "interpreter of the tests (default: the environment's, else that on PATH)"
     )
     python_version: str = setting("", inputs.text, "Python version as named in reports (default: the interpreter's)")
@@ -135,7 +135,7 @@ def _interpreter(
     kit_folder: Path,
     private: Path,
 ) -> tuple[Interpreter, Mapping[str, object]]:
-    path = find_python(given.interpreter, tools.environ, kit_folder)
+    path = find_python(given.python, tools.environ, kit_folder)
     added = test_plugins.ensure(path, tools, environ=environ, cwd=root).added
     if added:
         tools.workflow.log("Added to the environment: " + ", ".join(f"{name} {added[name]}" for name in sorted(added)))

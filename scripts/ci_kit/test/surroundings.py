@@ -6,16 +6,17 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from ci_kit.github import without_runners_own
 from ci_kit.test.model import Interpreter
+from ci_kit.uv import without_kit
 
-# Files and tokens through which a test could act on the workflow. ACTIONS_* are the runner's own tokens and addresses.
-_RUNNERS = ("GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STATE", "GITHUB_STEP_SUMMARY")
-_PREFIXES = ("CI_KIT_", "ACTIONS_", "COV_CORE_", "COVERAGE_PROCESS_")
+_OTHER_MEASUREMENTS = ("COV_CORE_", "COVERAGE_PROCESS_")
 
 
 def base(environ: Mapping[str, str]) -> dict[str, str]:
     """The job's variables without the kit's inputs, the runner's command files and tokens, and other measurements."""
-    return {name: value for name, value in environ.items() if not name.startswith(_PREFIXES) and name not in _RUNNERS}
+    kept = without_runners_own(without_kit(environ))
+    return {name: value for name, value in kept.items() if not name.startswith(_OTHER_MEASUREMENTS)}
 
 
 def for_tests(
