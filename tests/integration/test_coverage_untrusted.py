@@ -50,8 +50,11 @@ def test_an_announced_leg_must_deliver(three: Shop, tmp_path: Path) -> None:
     assert three.combine("--plan", str(tmp_path / "plan.json"), "--total", "80", "--html", "false").code == 0
 
 
-def test_nothing_delivered_at_all(three: Shop) -> None:
+def test_nothing_delivered_at_all(three: Shop, tmp_path: Path) -> None:
     shutil.rmtree(three.results)
+    write_plan(tmp_path, Plan("ci", "other", COMMIT, (PlannedTier("unit", (("a",), ("b",))),), ("3.12",)))
+    ran = three.combine("--plan", str(tmp_path / "plan.json"))
+    no_number(ran, "unit · Python 3.12 · 1/2: delivered nothing", "2/2: delivered nothing")
     ran = three.combine()
     assert ran.code == 2
     assert "input data" in ran.log
