@@ -50,11 +50,12 @@ MANAGERS = {
 class Choice:
     """What is installed, from where, and why.
 
-    `groups` and `extras` are those beyond what the source implies, `refused_groups` the project's other groups.
+    `lock` is the lock's path from the project's folder, empty when there is none. `groups` and `extras` are those beyond what the source implies, `refused_groups` the project's other groups.
     """
 
     source: Source
     why: str
+    lock: str = ""
     groups: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
     refused_groups: tuple[str, ...] = ()
@@ -99,6 +100,7 @@ def choose(facts: Facts, manager: str, groups: tuple[str, ...], extras: tuple[st
     return Choice(
         source=source,
         why=why,
+        lock=facts.locks.get(source.value, ""),
         groups=chosen_groups,
         extras=chosen_extras,
         refused_groups=tuple(name for name in known_groups if name not in chosen_groups),

@@ -20,8 +20,8 @@ _DISK = re.compile(r"no space left on device|os error 28|disk quota exceeded", r
 _HASH = re.compile(r"hash mismatch", re.IGNORECASE)
 
 
-def explain(step: Step, done: Completed, choice: Choice) -> KitError:
-    """The error for a command that ended with another code than 0."""
+def explain(step: Step, done: Completed, choice: Choice, lock: str) -> KitError:
+    """The error for a command that ended with another code than 0. `lock` is the lock's path in the repository."""
     text = done.output
     said = f"{step.what} failed:\n{last_lines(text)}\n"
     if done.timed_out:
@@ -44,8 +44,6 @@ def explain(step: Step, done: Completed, choice: Choice) -> KitError:
     if choice.source in _RELOCK and _STALE.search(text):
         relock = _RELOCK[choice.source]
         return CallerMistake(
-            f"{choice.source.value} does not match pyproject.toml any more.",
-            next_step=f"Run `{relock}` and commit {choice.source.value}.",
-            file=choice.source.value,
+            f"{lock} does not match pyproject.toml any more.", next_step=f"Run `{relock}` and commit {lock}.", file=lock
         )
     return CallerMistake(said, next_step="The lines above say which package or setting it is; mend it in the project.")

@@ -50,7 +50,8 @@ def _run(steps: Sequence[Step], choice: Choice, places: Places, tools: Tools, se
             done = tools.runner.run(step.argv, cwd=folder, env=environ, timeout_seconds=INSTALL_SECONDS)
         seconds[step.phase] = seconds.get(step.phase, 0.0) + done.seconds
         if done.code:
-            raise explain(step, done, choice)
+            lock = os.path.relpath(places.folder / choice.lock, tools.event.workspace)
+            raise explain(step, done, choice, lock)
 
 
 @contextlib.contextmanager
