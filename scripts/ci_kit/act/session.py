@@ -71,6 +71,7 @@ def run_session(
         pass
     finally:
         _end(child, marker)
+        reader.join(GRACE_SECONDS)
     while not timed_out and not lines.empty():
         rest = lines.get()
         if rest:
@@ -82,6 +83,8 @@ def _read(child: subprocess.Popen[bytes], lines: queue.Queue[bytes | None]) -> N
     with contextlib.suppress(ValueError, OSError):
         for line in child.stdout or ():
             lines.put(line)
+    if child.stdout:
+        child.stdout.close()
     lines.put(None)
 
 

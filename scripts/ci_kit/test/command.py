@@ -123,7 +123,7 @@ def coverage_options(options: Sequence[str]) -> CoverageOptions:
 
 
 def _pairs(options: Sequence[str]) -> Iterator[tuple[str, str]]:
-    following = [*options[1:], ""]
+    following = [*options[1:], ""][: len(options)]
     for word, after in zip(options, following, strict=True):
         name, equals, value = word.partition("=")
         yield name, value if equals else ("" if after.startswith("-") else after)
