@@ -55,6 +55,13 @@ def test_every_verb_is_launched_by_an_action() -> None:
     assert launched == wanted
 
 
+def test_every_script_is_one_launch_that_takes_the_shells_place() -> None:
+    """A runner that cancels signals the step's shell only, and bash passes no SIGINT on: hence `exec`."""
+    nothing(
+        f"{step.name}: {step.run}" for action in actions() for step in action.steps if step.run and not step.launched
+    )
+
+
 def test_a_step_passes_only_what_its_verb_reads() -> None:
     nothing(
         f"{step.name}: {name} is read by no verb of {names} in {room}"

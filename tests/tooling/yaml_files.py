@@ -15,7 +15,7 @@ from ci_kit.yaml_file import read_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 LAUNCH = re.compile(
-    r'"\$GITHUB_ACTION_PATH(?P<up>/\.\./\.\.)?/scripts/ci-kit" (?P<room>[a-z-]+) (?P<verb>[a-z-]+|"\$CI_KIT_VERB")'
+    r'exec "\$GITHUB_ACTION_PATH(?P<up>/\.\./\.\.)?/scripts/ci-kit" (?P<room>[a-z-]+) (?P<verb>[a-z-]+|"\$CI_KIT_VERB")'
 )
 EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
 
