@@ -201,7 +201,7 @@ def once(target: Path, build: Callable[[Path], None]) -> Path:
     except OSError as error:
         raise InfrastructureFailure(
             f"the cache folder {target.parent} cannot be written: {error.strerror}.",
-            next_step="Give a writable one with --cache.",
+            next_step="Set XDG_CACHE_HOME to a writable folder.",
         ) from error
     try:
         build(draft)

@@ -136,7 +136,11 @@ class ResultsService:
         path = self._saving.pop((key, version), None)
         if path is None or not path.is_file():
             raise Refused(404, "not_found", "cache entry was not reserved or not uploaded")
-        saved = self.caches.save(key, version, path)
+        try:
+            saved = self.caches.save(key, version, path)
+        except OSError as error:  # a full or read-only disk; not retried by the toolkit, which only warns
+            self._note("cache", "refused", key)
+            raise Refused(403, "permission_denied", f"the cache folder: {error.strerror}") from error
         self._note("cache", "saved" if saved else "refused", key)
         return {"ok": saved, "entry_id": "1"}
 

@@ -67,7 +67,7 @@ class Machine:
     runner: Runner
     environ: Mapping[str, str]
     folder: Path
-    cache: Path
+    tools: Path
     act: Path
     version: str
     stand_ins: StandIns | None
@@ -86,14 +86,14 @@ def run_act(
     """Run a consumer's workflows; `kit_root` is served as the kit. Raises `KitError` for what is no verdict of theirs."""
     environ = dict(os.environ if environ is None else environ)
     runner = runner or SubprocessRunner()
-    cache = (request.cache or preparation.cache_folder(environ)).absolute()
-    act = preparation.find_act(runner, environ, KIT_ROOT, cache)
+    tools = preparation.cache_folder(environ)
+    act = preparation.find_act(runner, environ, KIT_ROOT, tools)
     version = preparation.act_version(runner, act)
     offline = request.actions == "stand-ins" or (request.actions == "auto" and not _github_answers())
-    stand_ins = preparation.prepare_stand_ins(runner, environ, KIT_ROOT, cache) if offline else None
+    stand_ins = preparation.prepare_stand_ins(runner, environ, KIT_ROOT, tools) if offline else None
     folder = Path(tempfile.mkdtemp(prefix="ci-kit-act-")).resolve()
     servers = Servers(folder / "servers")
-    machine = Machine(runner, environ, folder, cache, act, version, stand_ins, servers, write)
+    machine = Machine(runner, environ, folder, tools, act, version, stand_ins, servers, write)
     try:
         prepared = _prepare(request, machine, kit_root)
         if not request.container and request.services != "none":
@@ -158,11 +158,13 @@ def _run(request: Request, machine: Machine, prepared: Prepared) -> Result:
     occasion, output = prepared.consumer.occasion, request.output.absolute()
     for name in ("artifacts", "summaries"):
         shutil.rmtree(output / name, ignore_errors=True)
+    for old in output.glob("unexpected-error-*.txt"):
+        old.unlink()
     output.mkdir(parents=True, exist_ok=True)
     run_id = time.time_ns() // 1000 % 10**12
     blobs = Blobs(machine.folder / "blobs")
     artifacts = ArtifactStore(blobs.folder, output / "artifacts")
-    caches = CacheStore(machine.cache / "caches", occasion.repository, event.scopes(occasion))
+    caches = CacheStore((request.cache or machine.tools / "caches").absolute(), occasion.repository, event.scopes(occasion))
     service = ResultsService(artifacts, caches, blobs, str(run_id))
     plan = _plan(request, machine, prepared, service, run_id)
     masks = Masks([*plan.secrets.values(), service.token])
@@ -198,6 +200,7 @@ def _run(request: Request, machine: Machine, prepared: Prepared) -> Result:
         timed_out=ended.timed_out,
     )
     _keep(result)
+    _keep_defects(machine, output)
     if ended.timed_out:
         machine.write(f"the time limit of {request.limit_seconds:.0f} s is over; everything was stopped")
     machine.write(say.closing(jobs, result.verdict, result.seconds))
@@ -218,7 +221,7 @@ def _plan(request: Request, machine: Machine, prepared: Prepared, service: Resul
         mounts = (machine.stand_ins.root,)
         env["CI_KIT_ACT_PYTHONS"] = os.pathsep.join(map(str, preparation.python_folders(machine.environ)))
         if any(spec.startswith("astral-sh/setup-uv@") for spec in prepared.repositories):
-            env["CI_KIT_ACT_UV"] = str(preparation.find_uv(machine.runner, machine.environ, KIT_ROOT, machine.cache))
+            env["CI_KIT_ACT_UV"] = str(preparation.find_uv(machine.runner, machine.environ, KIT_ROOT, machine.tools))
     folder = machine.folder / "workflows"
     folder.mkdir()
     for file in prepared.top:  # only what the event starts, so that act plans no others
@@ -266,6 +269,14 @@ def _nothing_ran(messages: list[str], prepared: Prepared) -> KitError:
     return InfrastructureFailure(
         f"act ended before any job started: {text}.", next_step="act.log in the output has more."
     )
+
+
+def _keep_defects(machine: Machine, output: Path) -> None:
+    """The kit's own account of an unexpected error lies in the job's temporary folder, which goes away with the run."""
+    for number, found in enumerate(sorted(machine.folder.glob("cache/*/tmp/ci-kit/unexpected-error.txt"))):
+        target = output / f"unexpected-error-{number}.txt"
+        shutil.copyfile(found, target)
+        machine.write(f"a defect of ci-kit: {target}")
 
 
 def _keep(result: Result) -> None:
