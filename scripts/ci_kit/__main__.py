@@ -92,7 +92,7 @@ def _working_directory(argv: Sequence[str], environ: Mapping[str, str]) -> tuple
 
 
 def _verb(argv: Sequence[str]) -> Verb:
-    room = argv[0]
+    room = argv[0] if argv else ""
     if room not in ROOMS:
         raise CallerMistake(f"unknown room {room!r}{suggestion(room, ROOMS)}.", next_step=f"Rooms: {', '.join(ROOMS)}.")
     name = argv[1] if len(argv) > 1 else ""
@@ -108,7 +108,8 @@ def _verb(argv: Sequence[str]) -> Verb:
 def _say(workflow: Workflow, error: KitError) -> int:
     text = f"{error.message} {error.next_step}".strip()
     workflow.log(f"ci-kit: {error}")
-    workflow.annotate(Annotation("error", text, error.file, error.line, title="ci-kit"))
+    if workflow.on_runner:
+        workflow.annotate(Annotation("error", text, error.file, error.line, title="ci-kit"))
     return int(error.exit)
 
 

@@ -215,8 +215,8 @@ def _build(name: str, data: Mapping[str, Any]) -> Config:
         test=TestSettings(
             scope=test.get("scope", default_test.scope),
             workers=_count(test.get("workers")),
-            reruns=test.get("reruns", default_test.reruns),
-            maxfail=test.get("maxfail", default_test.maxfail),
+            reruns=int(test.get("reruns", default_test.reruns)),
+            maxfail=int(test.get("maxfail", default_test.maxfail)),
             random_order=test.get("random-order", default_test.random_order),
             select=test.get("select", default_test.select),
             timeout_seconds=duration(test["timeout"]) if "timeout" in test else default_test.timeout_seconds,
@@ -229,7 +229,7 @@ def _build(name: str, data: Mapping[str, Any]) -> Config:
                 **default_gates.duration_seconds,
                 **{k: duration(v) for k, v in gates.get("duration", {}).items()},
             },
-            ignored_tests=gates.get("ignored-tests"),
+            ignored_tests=_count(gates.get("ignored-tests")),
         ),
         coverage=_coverage(data.get("coverage") or NOTHING),
         mutation=Mutation(
@@ -243,8 +243,8 @@ def _build(name: str, data: Mapping[str, Any]) -> Config:
     )
 
 
-def _count(value: int | str | None) -> int | None:
-    return value if isinstance(value, int) else None
+def _count(value: float | str | None) -> int | None:
+    return None if value is None or isinstance(value, str) else int(value)  # 2.0 is a whole number too
 
 
 def _depth(data: Mapping[str, Any]) -> Depth:

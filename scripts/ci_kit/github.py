@@ -182,12 +182,7 @@ class Workflow:
     def log(self, text: str) -> None:
         """A line for people. On a runner a line that looks like a workflow command is defused."""
         for line in text.splitlines() or [""]:
-            harmless = (
-                line.replace("::", ":\u200b:", 1)
-                if self.on_runner and line.lstrip().startswith(("::", "##["))
-                else line
-            )
-            self._print(harmless)
+            self._print(_defused(line) if self.on_runner else line)
 
     def output(self, name: str, value: str) -> None:
         """Set a step output; any value is safe, several lines too."""
@@ -208,9 +203,11 @@ class Workflow:
             return
         used = Path(path).stat().st_size if Path(path).exists() else 0
         room = SUMMARY_BYTES - used - len(_NOTE.encode()) - 1
-        raw = markdown.encode()
+        if room <= 0:
+            return
+        raw = markdown.encode(errors="backslashreplace")
         if len(raw) > room:
-            markdown = raw[: max(room, 0)].decode(errors="ignore") + _NOTE if room > 0 else ""
+            markdown = raw[:room].decode(errors="ignore") + _NOTE
         self._append("GITHUB_STEP_SUMMARY", markdown.rstrip("\n") + "\n\n")
 
     def annotate(self, annotation: Annotation) -> None:
@@ -266,8 +263,11 @@ class Workflow:
 
     def _print(self, line: str) -> None:
         stream = self._stream or sys.stdout
-        with contextlib.suppress(BrokenPipeError):
-            print(line, file=stream, flush=True)
+        try:
+            # A file name that is not UTF-8 must not end the step.
+            print(line.encode(errors="backslashreplace").decode(), file=stream, flush=True)
+        except BrokenPipeError:
+            _silence(stream)
 
     def _assign(self, variable: str, name: str, value: str, *, shown: str) -> None:
         if not self._environ.get(variable):
@@ -283,7 +283,7 @@ class Workflow:
         if not path:
             return
         try:
-            with Path(path).open("a", encoding="utf-8") as file:
+            with Path(path).open("a", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
@@ -292,6 +292,21 @@ class Workflow:
                 f"cannot write {variable} ({path}): {error.strerror or error}.",
                 next_step="The runner's disk may be full; free some space and re-run the job.",
             ) from error
+
+
+def _silence(stream: TextIO) -> None:
+    """Whoever read `stream` has gone: what follows goes nowhere, or Python itself would complain at its end."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def _defused(line: str) -> str:
+    """The runner obeys `::name …` at the start of a line, and the older `##[name …]` anywhere in it."""
+    if line.lstrip().startswith("::"):
+        line = line.replace("::", ":\u200b:", 1)
+    return line.replace("##[", "##\u200b[")
 
 
 def _data(text: str) -> str:

@@ -79,19 +79,21 @@ class SubprocessRunner:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        except OSError as error:
+        except (OSError, ValueError) as error:
+            if cwd is not None and not cwd.is_dir():
+                raise CallerMistake(f"there is no folder {cwd}.", next_step="Correct the path.") from error
             raise CallerMistake(
-                f"cannot start {argv[0]}: {error.strerror or error}.", next_step="Install it, or put it on PATH."
+                f"cannot start {argv[0]}: {getattr(error, 'strerror', None) or error}.",
+                next_step="Install it, or put it on PATH.",
             ) from error
         tail = _Tail(TAIL_BYTES)
         pump = threading.Thread(target=self._pump, args=(child, tail, stream), daemon=True)
         timed_out = False
         with _ends_with_its_caller(child):
             pump.start()
-            if input_text is not None and child.stdin is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    child.stdin.write(input_text.encode())
-                    child.stdin.close()
+            if input_text is not None:
+                # A child that does not read must not hold this thread, which keeps the time limit.
+                threading.Thread(target=_feed, args=(child, input_text.encode()), daemon=True).start()
             try:
                 child.wait(timeout_seconds)
             except subprocess.TimeoutExpired:
@@ -106,11 +108,22 @@ class SubprocessRunner:
         with contextlib.suppress(ValueError, OSError):
             while chunk := child.stdout.read1(65536) if child.stdout else b"":  # type: ignore[attr-defined]
                 tail.add(chunk)
-                if stream:
-                    log.write(chunk)
-                    log.flush()
+                # A log that is closed must not stop the reading: the child would wait for ever.
+                with contextlib.suppress(ValueError, OSError):
+                    if stream:
+                        log.write(chunk)
+                        log.flush()
         if child.stdout:
             child.stdout.close()
+
+
+def _feed(child: subprocess.Popen[bytes], data: bytes) -> None:
+    if child.stdin is None:
+        return
+    with contextlib.suppress(ValueError, OSError):
+        child.stdin.write(data)
+    with contextlib.suppress(ValueError, OSError):
+        child.stdin.close()
 
 
 class _Tail:

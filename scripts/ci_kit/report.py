@@ -17,7 +17,13 @@ def report_folder(environ: Mapping[str, str]) -> Path:
     """`$RUNNER_TEMP/ci-kit` on a runner, `.ci-kit` elsewhere; made when it is missing."""
     temp = environ.get("RUNNER_TEMP")
     folder = Path(temp) / "ci-kit" if temp else Path(".ci-kit").absolute()
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InfrastructureFailure(
+            f"cannot make the folder {folder}: {error.strerror or error}.",
+            next_step="Reports go there; make its parent folder writable.",
+        ) from error
     return folder
 
 

@@ -1,7 +1,12 @@
-"""Read YAML with PyYAML, keeping the line of every key and entry for messages."""
+"""Read YAML with PyYAML, keeping the line of every key and entry for messages.
+
+Plain values mean what YAML 1.2 says, as everywhere on GitHub. PyYAML itself reads YAML 1.1, where `on` is true, `22:22`
+is 1342 and `0755` is 493.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +18,20 @@ from ci_kit.schema import Place
 
 LIMIT_BYTES = 1_000_000
 LIMIT_NODES = 100_000
+
+
+class _Loader(yaml.SafeLoader):
+    """The core schema of YAML 1.2 (chapter 10.3.2), without infinity and "not a number"."""
+
+
+_Loader.yaml_implicit_resolvers = {}
+for _tag, _pattern in (
+    ("null", r"null|Null|NULL|~|"),
+    ("bool", r"true|True|TRUE|false|False|FALSE"),
+    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+"),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), None)
 
 
 @dataclass
@@ -42,7 +61,7 @@ def read_yaml(path: Path, name: str) -> Document:
             raise CallerMistake(
                 f"{len(raw)} bytes; at most {LIMIT_BYTES} are read.", next_step="Shorten it.", file=name
             )
-        node = yaml.compose(raw.decode("utf-8-sig"), Loader=yaml.SafeLoader)
+        node = yaml.compose(raw.decode("utf-8-sig"), Loader=_Loader)
         return _Reader(name).document(node)
     except OSError as error:
         raise CallerMistake(f"cannot be read: {error.strerror}.", next_step="Check the path.", file=name) from error
@@ -81,6 +100,11 @@ class _Reader:
             return self._mapping(node, place)
         if isinstance(node, yaml.SequenceNode):
             return [self._value(item, (*place, index)) for index, item in enumerate(node.value)]
+        return self._scalar(node)
+
+    def _scalar(self, node: yaml.Node) -> Any:  # noqa: ANN401 - YAML holds anything
+        if node.tag == "tag:yaml.org,2002:int":
+            return int(node.value, 0 if node.value[:2] in {"0o", "0x"} else 10)
         value = self._constructor.construct_object(node)
         # A date or a binary is text to a configuration: nobody means a date object.
         return value if isinstance(value, str | int | float | bool | type(None)) else node.value
@@ -91,7 +115,7 @@ class _Reader:
             line = key_node.start_mark.line + 1
             if not isinstance(key_node, yaml.ScalarNode):
                 raise CallerMistake("a key is not text.", next_step="Use plain text keys.", file=self._name, line=line)
-            key = self._constructor.construct_object(key_node)
+            key = self._scalar(key_node)
             key = key if isinstance(key, str | int) else str(key_node.value)
             if key in found:
                 raise CallerMistake(
