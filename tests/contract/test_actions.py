@@ -71,12 +71,23 @@ def test_a_step_passes_only_what_its_verb_reads() -> None:
     )
 
 
-def test_every_input_of_a_verb_is_passed_by_each_step_that_runs_it() -> None:
+def test_every_input_of_a_room_is_passed_by_some_step() -> None:
+    passed = {(room, name) for _, step, room, _ in launches() for name in step.env}
     nothing(
-        f"{step.name}: {name} is not passed"
-        for _, step, room, names in launches()
-        for name in sorted(variables(room, names) - step.env.keys())
+        f"{room}: no action passes {name}"
+        for room, names in ROOMS.items()
+        if room not in LAPTOP_ONLY_ROOMS
+        for name in sorted(variables(room, names))
+        if (room, name) not in passed
     )
+
+
+def test_no_input_is_taken_for_a_setting_of_the_launcher() -> None:
+    launcher = [ROOT / "scripts" / "ci-kit", *(ROOT / "scripts" / "ci_kit" / "launcher").glob("*.py")]
+    known = {name for path in launcher for name in re.findall(r"\bCI_KIT_[A-Z_]+", path.read_text(encoding="utf-8"))}
+    assert "CI_KIT_LAUNCHER_PYTHON" in known
+    for room, names in ROOMS.items():
+        assert not variables(room, names) & (known - EVERY_VERB), room
 
 
 @each_action

@@ -98,13 +98,13 @@ def test_githubs_own_parser_accepts_every_file(tmp_path: Path) -> None:
         copy.write_text(UNKNOWN_TO_GITHUBS_PARSER.sub("", file.text), encoding="utf-8")
         copies.append(str(copy))
     assert copies
-    found = run_node_tool("github_parser", copies)
+    found = run_node_tool("github_parser", [str(tmp_path), *copies])
     nothing(f"{Path(item['file']).relative_to(tmp_path)}:{item['line']}: {item['message']}" for item in found)
 
 
 def test_githubs_own_parser_really_runs(tmp_path: Path) -> None:
     action = tmp_path / "action.yml"
     action.write_text("name: x\ndescription: x\nruns:\n  using: composite\n  steps:\n    - run: echo\n")
-    (found,) = run_node_tool("github_parser", [str(action)])
+    (found,) = run_node_tool("github_parser", [str(tmp_path), str(action)])
     assert found["line"] == 6
     assert "shell" in found["message"]
