@@ -67,8 +67,8 @@ class JobRun:
         return [note for step in self.steps for note in step.annotations]
 
     def step(self, name: str) -> Step:
-        """The first step of that name or id; raises `KeyError` with the names there are."""
-        for each in self.steps:
+        """The first step of that name or id, its main stage where it has several; raises `KeyError` with the names."""
+        for each in sorted(self.steps, key=lambda step: step.stage != "main"):
             if name in (each.name, each.path[-1]):
                 return each
         raise KeyError(f"{name!r}; the steps are {[s.name for s in self.steps]}")

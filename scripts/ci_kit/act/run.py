@@ -148,8 +148,14 @@ def _refuse_foreign_workflows(uses: list[str], consumer: str) -> None:
 
 
 def _configured(workspace: Path) -> list[Service]:
-    """What the kit's configuration will put into its service slots at run time."""
-    tiers = load_config(workspace).tiers
+    """What the kit's configuration will put into its service slots at run time.
+
+    A configuration that is wrong has none: the run itself is what says so.
+    """
+    try:
+        tiers = load_config(workspace).tiers
+    except CallerMistake:
+        return []
     found = [service_of(s.image, s.ports, s.env) for tier in tiers for s in tier.services.values()]
     return [service for service in found if service is not None]
 
@@ -164,7 +170,9 @@ def _run(request: Request, machine: Machine, prepared: Prepared) -> Result:
     run_id = time.time_ns() // 1000 % 10**12
     blobs = Blobs(machine.folder / "blobs")
     artifacts = ArtifactStore(blobs.folder, output / "artifacts")
-    caches = CacheStore((request.cache or machine.tools / "caches").absolute(), occasion.repository, event.scopes(occasion))
+    caches = CacheStore(
+        (request.cache or machine.tools / "caches").absolute(), occasion.repository, event.scopes(occasion)
+    )
     service = ResultsService(artifacts, caches, blobs, str(run_id))
     plan = _plan(request, machine, prepared, service, run_id)
     masks = Masks([*plan.secrets.values(), service.token])
