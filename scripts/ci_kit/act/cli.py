@@ -39,7 +39,9 @@ class ActInputs:
     label: tuple[str, ...] = setting((), words, "labels of the pull request")
     fork: bool = setting(False, boolean, "true: the pull request comes from a fork, without secrets")
     output: Path | None = setting(None, path, "where the report, summaries and artifacts go (default: .ci-kit/act)")
-    cache: Path | None = setting(None, path, "where actions/cache keeps its entries between runs (default: the user's cache folder)")
+    cache: Path | None = setting(
+        None, path, "where actions/cache keeps its entries between runs (default: the user's cache folder)"
+    )
     timeout: float = setting(3600.0, duration, "the time limit of the whole run (default: 1h)")
     jobs: int = setting(0, integer(0, 64), "how many jobs at once (default: as many as processors)")
     verbose: bool = setting(False, boolean, "true: show every line that steps print")

@@ -57,6 +57,7 @@ class RunLog:
         self._say = say
         self._runs: dict[str, JobRun] = {}
         self._started: dict[str, datetime] = {}
+        self._summarized: dict[str, tuple[tuple[str, ...], str]] = {}
         self._tolerated: set[tuple[str, tuple[str, ...]]] = set()
         self.messages: list[str] = []  # what act said outside any job
 
@@ -166,7 +167,7 @@ class RunLog:
             step.tolerated = (label, step.path) in self._tolerated
             self._say("step", run, step)
         elif command == "summary":
-            run.summary.append(self._masks.hide(str(record.get("content", ""))))
+            self._summary(run, step, self._masks.hide(str(record.get("content", ""))), label)
         elif command == "set-output":
             step.outputs[str(record.get("name", ""))] = self._masks.hide(str(record.get("arg", "")))
         elif command in {"error", "warning", "notice"}:
@@ -176,6 +177,13 @@ class RunLog:
             self._print(step, message)
         elif record.get("raw") and command not in {"add-mask", "set-output", "save-state", "debug"}:
             self._print(step, str(record["raw"]))
+
+    def _summary(self, run: JobRun, step: Step, content: str, label: str) -> None:
+        """Keep it, unless it is the last inner step's, which act reads again when the composite step ends."""
+        inner, before = self._summarized.get(label, ((), ""))
+        if content != before or inner[: len(step.path)] != step.path or len(inner) <= len(step.path):
+            run.summary.append(content)
+        self._summarized[label] = (step.path, content)
 
     def _print(self, step: Step, text: str) -> None:
         step.log.extend(self._masks.hide(text).rstrip("\r\n").splitlines() or [""])

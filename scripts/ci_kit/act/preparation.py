@@ -32,6 +32,8 @@ for pause in 0.01 0.01 0.02 0.05 0.1 0.2 0.3 0.5 0.8 1 1 1; do
   kill -0 "$copy" 2>/dev/null || break
   sleep "$pause"
 done
+# When a step fails, act stops reading at once; what it has not read by then is lost.
+[ "$code" -eq 0 ] || sleep 0.3
 exit "$code"
 """
 

@@ -22,5 +22,7 @@ export async function run(main, prefix = '') {
   } catch (error) {
     core.setFailed(`${prefix}${error instanceof Error ? error.message : error}`)
   }
+  // When a step fails, act stops reading at once; what it has not read by then is lost.
+  if (process.exitCode) await new Promise(resolve => setTimeout(resolve, 300))
   process.exit(process.exitCode ?? 0)
 }

@@ -1,4 +1,7 @@
-import * as core from '@actions/core'
+import {run} from '../lib/common.mjs'
 
 const {GITHUB_ACTION_REPOSITORY: repository, GITHUB_ACTION_REF: ref} = process.env
-core.setFailed(`There is no stand-in for ${repository}@${ref}. Run with --actions genuine where github.com can be reached.`)
+
+await run(async () => {
+  throw new Error(`There is no stand-in for ${repository}@${ref}. Run with --actions genuine where github.com can be reached.`)
+})
