@@ -13,7 +13,7 @@ from types import FrameType
 from ci_kit import report
 from ci_kit.clock import SystemClock
 from ci_kit.errors import CallerMistake, Exit, InfrastructureFailure, KitError
-from ci_kit.github import Annotation, Event, Workflow
+from ci_kit.github import Event, Workflow
 from ci_kit.inputs import input_name, read_inputs
 from ci_kit.process import SubprocessRunner
 from ci_kit.schema import suggestion
@@ -106,10 +106,7 @@ def _verb(argv: Sequence[str]) -> Verb:
 
 
 def _say(workflow: Workflow, error: KitError) -> int:
-    text = f"{error.message} {error.next_step}".strip()
-    workflow.log(f"ci-kit: {error}")
-    if workflow.on_runner:
-        workflow.annotate(Annotation("error", text, error.file, error.line, title="ci-kit"))
+    workflow.tell(error)
     return int(error.exit)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -18,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
-from ci_kit.errors import CallerMistake, InfrastructureFailure
+from ci_kit.errors import CallerMistake, InfrastructureFailure, KitError
 
 Level = Literal["error", "warning", "notice"]
 ANNOTATIONS_PER_STEP = 10
@@ -210,6 +209,13 @@ class Workflow:
             markdown = raw[:room].decode(errors="ignore") + _NOTE
         self._append("GITHUB_STEP_SUMMARY", markdown.rstrip("\n") + "\n\n")
 
+    def tell(self, error: KitError) -> None:
+        """One line of what went wrong and what to do next; on a runner an annotation too, in the Checks view."""
+        self.log(f"ci-kit: {error}")
+        if self.on_runner:
+            text = f"{error.message} {error.next_step}".strip()
+            self.annotate(Annotation("error", text, error.file, error.line, title="ci-kit"))
+
     def annotate(self, annotation: Annotation) -> None:
         """Annotate, at most 10 of each level a step (GitHub drops more in silence); the rest is only counted."""
         if self._annotated[annotation.level] >= ANNOTATIONS_PER_STEP:
@@ -245,7 +251,7 @@ class Workflow:
     @contextlib.contextmanager
     def foreign_output(self) -> Iterator[None]:
         """Between these, other programs print: workflow commands in their output are shown, not obeyed."""
-        token = f"ci-kit-{secrets.token_hex(16)}"
+        token = f"ci-kit-{_random()}"
         if self.on_runner:
             self._print(f"::stop-commands::{token}")
         try:
@@ -275,7 +281,7 @@ class Workflow:
                 self._print(shown)
             return
         # A random delimiter: no value, however hostile, can end the assignment and start another one.
-        delimiter = f"ci-kit-{secrets.token_hex(16)}"
+        delimiter = f"ci-kit-{_random()}"
         self._append(variable, f"{name}<<{delimiter}\n{value}\n{delimiter}\n")
 
     def _append(self, variable: str, text: str) -> None:
@@ -307,6 +313,11 @@ def _defused(line: str) -> str:
     if line.lstrip().startswith("::"):
         line = line.replace("::", ":\u200b:", 1)
     return line.replace("##[", "##\u200b[")
+
+
+def _random() -> str:
+    """Nobody can guess it. The module `secrets` would do the same for 5 ms of every start."""
+    return os.urandom(16).hex()
 
 
 def _data(text: str) -> str:

@@ -85,6 +85,15 @@ def test_an_error_is_one_log_line_and_one_annotation(
     ]
 
 
+def test_on_a_laptop_an_error_is_said_once(room: Callable[[Run], None], capsys: pytest.CaptureFixture[str]) -> None:
+    def run(_given: Inputs, _tools: Tools) -> int:
+        raise CheckFailed("it is bad.", next_step="Mend it.", file="a.yml", line=3)
+
+    room(run)
+    assert kit.main(["sample", "run"], {}) == 1
+    assert capsys.readouterr().out.splitlines() == ["ci-kit: a.yml:3: it is bad. Mend it."]
+
+
 def test_the_unexpected_is_one_line_and_its_traceback_is_in_a_file(
     room: Callable[[Run], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
