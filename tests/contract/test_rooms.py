@@ -6,10 +6,13 @@ import ast
 import dataclasses
 import sys
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 import pytest
 from ci_kit.__main__ import ROOMS, main
+from ci_kit.launcher.environment import locks_of
+from ci_kit.launcher.install import pins
 from tooling.findings import nothing
 from tooling.rooms import verbs
 from tooling.yaml_files import ROOT
@@ -20,7 +23,7 @@ ABOVE_THE_ROOMS = {"pipeline"}
 # The launcher runs before the environment exists and starts ci_kit.__main__; it is no room.
 PACKAGES = {path.parent.name for path in KIT.glob("*/__init__.py")}
 SHARED = {path.stem for path in KIT.glob("*.py")} - {"__init__", "__main__"}
-RUNTIME = {"yaml", "coverage"}
+LOCKS = ROOT / "requirements"
 every_verb = pytest.mark.parametrize(
     ("room", "verb"), [(room, verb) for room, verbs in ROOMS.items() for verb in verbs]
 )
@@ -65,13 +68,45 @@ def test_shared_modules_know_no_room() -> None:
     )
 
 
-def test_the_kit_imports_only_what_its_lock_installs() -> None:
+def locked(room: str) -> dict[str, str]:
+    """The distributions that the launcher installs for a room, and their versions."""
+    return {
+        pin.name.lower(): pin.version
+        for lock in locks_of(room, LOCKS)
+        for pin in pins(lock.read_text(encoding="utf-8"))
+    }
+
+
+def importable(room: str) -> set[str]:
+    """The top-level modules that a room's locks install. The lock of this test run holds all of them."""
+    names = locked(room)
+    return {
+        module
+        for module, owners in packages_distributions().items()
+        if names.keys() & {each.lower() for each in owners}
+    }
+
+
+def test_a_room_imports_only_what_its_locks_install() -> None:
+    """A shared module is no room: it has what all rooms have."""
+    assert "yaml" in importable("")
     nothing(
         f"{path.relative_to(ROOT)} imports {name}"
         for path in sources(KIT)
         for name, _ in imports(path)
-        if name.split(".")[0] not in sys.stdlib_module_names | RUNTIME | {"ci_kit"}
+        if name.split(".")[0]
+        not in sys.stdlib_module_names | importable(path.relative_to(KIT).parts[0].replace("_", "-")) | {"ci_kit"}
     )
+
+
+def test_locks_of_rooms_are_for_rooms_and_differ_from_the_common_one() -> None:
+    rooms = {path.stem.removeprefix("runtime-") for path in LOCKS.glob("runtime-*.txt")}
+    assert rooms <= ROOMS.keys()
+    for room in rooms:
+        pinned = [pin.name.lower() for lock in locks_of(room, LOCKS) for pin in pins(lock.read_text(encoding="utf-8"))]
+        assert len(pinned) == len(set(pinned)), f"{room}: pip refuses a requirement that is there twice"
+        in_use = {name: version(name) for name in locked(room)}
+        assert in_use == locked(room), f"{room}: the tests must run with what the room runs with"
 
 
 def test_plan_and_gate_need_only_the_standard_library_and_pyyaml() -> None:

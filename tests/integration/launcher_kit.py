@@ -26,8 +26,8 @@ def main(argv, environ):
     return globals()[argv[0]](list(argv[1:]), environ)
 
 
-def facts(argv, environ):
-    import coverage, yaml, ci_kit.errors
+def facts(argv, environ, *more):
+    import yaml, ci_kit.errors
 
     found = {
         "argv": argv,
@@ -37,11 +37,18 @@ def facts(argv, environ):
         "executable": sys.executable,
         "prefix": sys.prefix,
         "cwd": os.getcwd(),
-        "modules": {m.__name__: m.__file__ for m in (json, yaml, coverage, ci_kit.errors)},
+        "modules": {m.__name__: m.__file__ for m in (json, yaml, ci_kit.errors, *more)},
         "yaml": yaml.safe_load("{a: [1, 2]}"),
     }
     print(json.dumps(found))
     return 0
+
+
+def wide(argv, environ):
+    """Facts of the room that has a lock of its own."""
+    import coverage
+
+    return facts(argv, environ, coverage)
 
 
 def code(argv, environ):
@@ -124,6 +131,7 @@ class Kit:
         shutil.copy(ROOT / "scripts" / "ci-kit", root / "scripts")
         (root / "requirements").mkdir()
         shutil.copy(ROOT / "requirements" / "runtime.txt", root / "requirements")
+        shutil.copy(ROOT / "requirements" / "runtime-coverage-combine.txt", root / "requirements" / "runtime-wide.txt")
         return cls(root, dict(env))
 
     @property
@@ -164,7 +172,12 @@ def plain_environment(home: Path) -> dict[str, str]:
     uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
     if uv and not (tools / "uv").exists():
         (tools / "uv").symlink_to(uv)
-    return {**kept, "HOME": str(home), "PATH": f"{tools}:/usr/local/bin:/usr/bin:/bin", "CI_KIT_LAUNCHER_PYTHON": base_python()}
+    return {
+        **kept,
+        "HOME": str(home),
+        "PATH": f"{tools}:/usr/local/bin:/usr/bin:/bin",
+        "CI_KIT_LAUNCHER_PYTHON": base_python(),
+    }
 
 
 def base_python() -> str:

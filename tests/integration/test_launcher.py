@@ -107,9 +107,9 @@ def _hostile(workspace: Path) -> dict[str, str]:
 HOSTILE = sorted(_hostile(Path("/nowhere")))
 
 
-def _check_clean(kit: Kit, workspace: Path) -> None:
+def _check_clean(kit: Kit, workspace: Path, verb: str = "facts") -> None:
     before = sorted(workspace.rglob("*"))
-    done = kit.run("facts", cwd=workspace)
+    done = kit.run(verb, cwd=workspace)
     assert done.code == 0, done
     facts = done.facts
     assert not (workspace / "SPRUNG").exists()
@@ -117,7 +117,7 @@ def _check_clean(kit: Kit, workspace: Path) -> None:
     assert not any(str(workspace) in entry for entry in facts["path"])
     assert facts["yaml"] == {"a": [1, 2]}
     assert facts["modules"]["ci_kit.errors"] == str(kit.root / "scripts/ci_kit/errors.py")
-    for name in ("yaml", "coverage"):
+    for name in facts["modules"].keys() & {"yaml", "coverage"}:
         assert Path(facts["modules"][name]).is_relative_to(_cache(kit))
 
 
@@ -129,7 +129,7 @@ def test_a_warm_start_is_not_moved_by(variable: str, warm: Kit, trap: Path) -> N
 @pytest.mark.parametrize("installer", ["uv", "pip"])
 def test_a_cold_start_is_not_moved_by_any_of_them(installer: str, cold: Kit, trap: Path) -> None:
     kit = cold if installer == "uv" else _without_uv(cold)
-    _check_clean(kit.set(**_hostile(trap)), trap)
+    _check_clean(kit.set(**_hostile(trap)), trap, "wide")
     assert len(_environments(kit)) == 1
 
 
@@ -155,6 +155,23 @@ def test_the_environment_is_not_the_consumers_and_is_built_once(warm: Kit) -> No
     again = warm.set(CI_KIT_INDEX_URL=CLOSED).run("facts")
     assert again.code == 0
     assert (Path(first["path"][-1]) / environment.LIST).stat().st_mtime_ns == stamp
+
+
+def test_only_the_room_with_a_lock_of_its_own_pays_for_it(cold: Kit) -> None:
+    plain = cold.run("facts").facts
+    assert not (Path(plain["path"][-1]) / "coverage").exists()
+    own = cold.run("wide").facts
+    assert own["path"][:-1] == plain["path"][:-1]
+    assert Path(own["modules"]["coverage"]).is_relative_to(own["path"][-1])
+    assert Path(own["modules"]["yaml"]).is_relative_to(own["path"][-1])
+    assert cold.run("facts").facts["path"] == plain["path"]
+    assert len(_environments(cold)) == 2
+
+
+def test_a_room_uses_what_another_rooms_start_built(cold: Kit) -> None:
+    own = cold.run("wide").facts["path"]
+    assert cold.set(CI_KIT_INDEX_URL=CLOSED).run("facts").facts["path"] == own
+    assert len(_environments(cold)) == 1
 
 
 def test_other_processes_of_the_kit_see_the_same(warm: Kit) -> None:
@@ -184,11 +201,18 @@ def test_it_starts_from_anywhere_and_through_symlinks(cold: Kit, tmp_path: Path)
 
 
 def test_two_cold_starts_at_once_share_one_environment(cold: Kit) -> None:
-    starts = [cold.start("facts") for _ in range(3)]
+    starts = [cold.start(verb) for verb in ("wide", "wide", "wide")]
     ends = [(start.communicate(timeout=120), start.returncode) for start in starts]
     assert [code for _, code in ends] == [0, 0, 0], ends
     assert len({json.loads(out)["path"][-1] for (out, _), _ in ends}) == 1
     assert len(_environments(cold)) == 1, "no draft is left"
+
+
+def test_two_rooms_may_start_at_once(cold: Kit) -> None:
+    starts = [cold.start(verb) for verb in ("facts", "wide")]
+    ends = [(start.communicate(timeout=120), start.returncode) for start in starts]
+    assert [code for _, code in ends] == [0, 0], ends
+    assert len(_environments(cold)) in {1, 2}, "the plain one may have found the other's"
 
 
 @pytest.mark.parametrize("harm", ["cut", "deleted", "list-lost", "empty-list", "emptied"])
@@ -197,7 +221,7 @@ def test_a_damaged_environment_is_built_again(harm: str, cold: Kit) -> None:
     if harm == "cut":
         (folder / "yaml" / "__init__.py").write_text("")
     elif harm == "deleted":
-        (folder / "coverage" / "data.py").unlink()
+        (folder / "yaml" / "loader.py").unlink()
     elif harm == "list-lost":
         (folder / environment.LIST).unlink()
         (folder / "yaml" / "__init__.py").unlink()
@@ -304,9 +328,9 @@ def _mirror(folder: Path) -> Iterator[tuple[str, list[str]]]:
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheels of the lock as an index folder."""
     folder = tmp_path_factory.mktemp("mirror")
-    lock = str(ROOT / "requirements" / "runtime.txt")
+    locks = [f"-r{ROOT}/requirements/{name}.txt" for name in ("runtime", "runtime-coverage-combine")]
     command = [base_python(), "-I", "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
-    subprocess.run([*command, "--require-hashes", "-r", lock, "-d", str(folder / "all")], check=True, timeout=120)
+    subprocess.run([*command, "--require-hashes", *locks, "-d", str(folder / "all")], check=True, timeout=120)
     for wheel in (folder / "all").iterdir():
         page = folder / "simple" / wheel.name.split("-")[0].lower()
         page.mkdir(parents=True)
@@ -320,8 +344,8 @@ def test_a_companys_index_is_used(installer: str, cold: Kit, wheels: Path) -> No
     with _mirror(wheels) as (url, asked):
         setting = "PIP_INDEX_URL" if installer == "pip by its own setting" else "CI_KIT_INDEX_URL"
         kit = (cold if installer == "uv" else _without_uv(cold)).set(**{setting: url, "PIP_CONFIG_FILE": "/dev/null"})
-        assert kit.run("facts").code == 0
-    assert any(path.endswith(".whl") for path in asked)
+        assert kit.run("wide").code == 0
+    assert len({path for path in asked if path.endswith(".whl")}) == 2
 
 
 def test_a_wheel_that_is_not_in_the_lock_is_refused(cold: Kit, wheels: Path, tmp_path: Path) -> None:
@@ -400,8 +424,19 @@ def test_unsuitable_ones_are_passed_over(cold: Kit, tmp_path: Path) -> None:
 def test_a_python_that_was_named_must_be_one(warm: Kit) -> None:
     for wrong in ("/nonexistent/python", "no-such-python"):
         done = warm.set(CI_KIT_LAUNCHER_PYTHON=wrong).run("code", "0")
-        assert done.code == 2
-        assert wrong in done.err
+        assert (done.code, done.out) == (2, "")
+        assert f"'{wrong}' (does not run)" in done.err
+
+
+def test_a_python_that_was_named_must_suit(warm: Kit, tmp_path: Path) -> None:
+    _write(tmp_path / "python", "#!/bin/sh\necho cpython 3.8\nexit 1\n")
+    (tmp_path / "python").chmod(0o755)
+    kit = warm.set(CI_KIT_LAUNCHER_PYTHON=str(tmp_path / "python"))
+    done = kit.run("code", "0")
+    assert (done.code, done.out) == (2, "")
+    assert f"CI_KIT_LAUNCHER_PYTHON is '{tmp_path}/python' (cpython 3.8)." in done.err
+    told = kit.set(GITHUB_ACTIONS="true").run("code", "0")
+    assert told.out == f"::error title=ci-kit::{done.err.removeprefix('ci-kit: ')}"
 
 
 def test_the_python_of_the_first_start_serves_the_next(cold: Kit, tmp_path: Path) -> None:
@@ -463,6 +498,21 @@ def test_a_cancellation_is_passed_on(number: signal.Signals, warm: Kit, tmp_path
     assert start.returncode == 128 + number
     # Nobody hangs up on a runner; SIGHUP ends a verb without ceremony.
     assert (tmp_path / "report").exists() == (number is not signal.SIGHUP)
+
+
+def test_a_runner_that_cancels_its_shell_cancels_the_verb(warm: Kit, tmp_path: Path) -> None:
+    """As GitHub's runner starts a step with `shell: bash`; it signals the process it started, and no other."""
+    script = tmp_path / "script.sh"
+    script.write_text(f'exec "{warm.script}" polite "$REPORT"\n')
+    shell = subprocess.Popen(
+        ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", str(script)],
+        env={**warm.env, "REPORT": str(tmp_path / "report")}, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert shell.stdout is not None
+    assert shell.stdout.readline() == "ready\n"
+    shell.send_signal(signal.SIGINT)
+    shell.communicate(timeout=60)
+    assert (tmp_path / "report").read_text() == "stopped"
 
 
 def test_a_second_cancellation_does_not_wait(warm: Kit) -> None:

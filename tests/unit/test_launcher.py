@@ -14,7 +14,7 @@ import pytest
 from ci_kit.errors import CallerMistake, InfrastructureFailure
 from ci_kit.github import Workflow
 from ci_kit.launcher import build, environment, install, launch
-from ci_kit.launcher.environment import Interpreter, folder_name, is_complete, write_list
+from ci_kit.launcher.environment import Interpreter, folder_name, is_complete, locks_of, sets_of_locks, write_list
 from ci_kit.launcher.family import Process, descendants
 from ci_kit.launcher.supervise import End, Outcome, grace_seconds
 from ci_kit.process import Completed
@@ -24,16 +24,73 @@ from hypothesis import strategies as st
 HERE = Interpreter("/usr/bin/python3.11", "cpython-311", "3.11.7 (main)", ".cpython-311-x86_64-linux-gnu.so")
 
 
+@pytest.fixture
+def locks(tmp_path: Path) -> Path:
+    """A folder of locks: the common one, and one for a room."""
+    (tmp_path / "runtime.txt").write_text("a==1 \\\n    --hash=sha256:00\n")
+    (tmp_path / "runtime-two-words.txt").write_text("b==2 \\\n    --hash=sha256:00\n")
+    (tmp_path / "act.txt").write_text("programs==3\n")
+    return tmp_path
+
+
 @pytest.mark.parametrize("field", ["executable", "version", "abi", "tag"])
-def test_another_interpreter_has_another_folder(field: str) -> None:
+def test_another_interpreter_has_another_folder(field: str, locks: Path) -> None:
     other = dataclasses.replace(HERE, **{field: "other"})
-    assert folder_name(b"lock", HERE) != folder_name(b"lock", other)
+    assert folder_name(locks_of("", locks), HERE) != folder_name(locks_of("", locks), other)
 
 
-def test_the_folder_depends_on_every_byte_of_the_lock() -> None:
-    assert folder_name(b"lock", HERE) == folder_name(b"lock", HERE)
-    assert folder_name(b"lock", HERE) != folder_name(b"lock\n", HERE)
-    assert folder_name(b"lock", HERE).startswith("cpython-311-")
+def test_the_folder_depends_on_every_byte_of_every_lock(locks: Path) -> None:
+    def name(room: str) -> str:
+        return folder_name(locks_of(room, locks), HERE)
+
+    common, own = name("plan"), name("two-words")
+    assert common != own
+    assert (name("plan"), name("two-words")) == (common, own)
+    assert common.startswith("cpython-311-")
+    with (locks / "runtime-two-words.txt").open("a") as lock:
+        lock.write("\n")
+    assert name("plan") == common
+    assert name("two-words") != own
+    with (locks / "runtime.txt").open("a") as lock:
+        lock.write("\n")
+    assert name("plan") != common
+
+
+@pytest.mark.parametrize(
+    ("room", "names"),
+    [
+        ("pipeline", ["runtime.txt"]),
+        ("two-words", ["runtime.txt", "runtime-two-words.txt"]),
+        ("two", ["runtime.txt"]),
+        ("act", ["runtime.txt"]),
+        ("", ["runtime.txt"]),
+        ("../act", ["runtime.txt"]),
+        ("x/../../two-words", ["runtime.txt"]),
+    ],
+)
+def test_a_room_needs_the_common_lock_and_its_own(room: str, names: list[str], locks: Path) -> None:
+    assert [path.name for path in locks_of(room, locks)] == names
+
+
+def test_a_room_runs_on_its_own_folder_or_on_one_that_holds_more(locks: Path) -> None:
+    common, own = locks / "runtime.txt", locks / "runtime-two-words.txt"
+    assert list(sets_of_locks("pipeline", locks)) == [(common,), (common, own)]
+    assert list(sets_of_locks("two-words", locks)) == [(common, own)]
+
+
+@pytest.mark.parametrize(
+    ("argv", "room"),
+    [
+        ([], ""),
+        (["--help"], ""),
+        (["pipeline", "plan"], "pipeline"),
+        (["--working-directory", "api", "pipeline", "plan"], "pipeline"),
+        (["--working-directory=api", "pipeline"], "pipeline"),
+        (["--working-directory"], ""),
+    ],
+)
+def test_the_room_is_the_first_word(argv: list[str], room: str) -> None:
+    assert launch.read_request(argv, {}).room == room
 
 
 @pytest.mark.parametrize(
@@ -93,7 +150,7 @@ ENVIRON = {
 
 
 def test_only_settings_that_say_where_the_index_is_reach_pip() -> None:
-    way = install.with_pip(("py", "-m", "pip"), Path("/lock"), Path("/target"), ENVIRON)
+    way = install.with_pip(("py", "-m", "pip"), [Path("/lock")], Path("/target"), ENVIRON)
     assert way.env["PIP_INDEX_URL"] == ENVIRON["PIP_INDEX_URL"]
     assert way.env["PIP_CERT"] == "/ca.pem"
     assert way.env["HTTPS_PROXY"] == "http://proxy"
@@ -102,20 +159,22 @@ def test_only_settings_that_say_where_the_index_is_reach_pip() -> None:
 
 def test_the_kits_own_index_wins_and_never_shows_in_a_command() -> None:
     environ = ENVIRON | {install.INDEX: "https://kit:hidden@index/simple"}
-    pip = install.with_pip(("py", "-m", "pip"), Path("/lock"), Path("/target"), environ)
-    uv = install.with_uv("uv", "py", Path("/lock"), Path("/target"), environ)
+    pip = install.with_pip(("py", "-m", "pip"), [Path("/lock"), Path("/own")], Path("/target"), environ)
+    uv = install.with_uv("uv", "py", [Path("/lock"), Path("/own")], Path("/target"), environ)
     assert pip.env["PIP_INDEX_URL"] == uv.env["UV_DEFAULT_INDEX"] == environ[install.INDEX]
     assert "hidden" not in repr((pip, uv))
     for way in (pip, uv):
         assert {"--require-hashes", "--no-deps"} <= set(way.argv)
         assert way.argv[way.argv.index("--only-binary") + 1] == ":all:"
+        assert way.argv[-4:] == ("-r", "/lock", "-r", "/own")
 
 
 def test_pins_are_named_as_their_wheels_metadata() -> None:
     lock = (
         "# x\nPy-YAML==6.0 \\\n    --hash=sha256:00\n    # via y\na.b_c==1\ncolorama==2 ; sys_platform == 'win32' \\\n"
     )
-    assert install.pins(lock) == ["py_yaml-6.0.dist-info", "a_b_c-1.dist-info"]
+    assert install.pins(lock) == [install.Pin("Py-YAML", "6.0"), install.Pin("a.b_c", "1")]
+    assert [pin.metadata_folder for pin in install.pins(lock)] == ["py_yaml-6.0.dist-info", "a_b_c-1.dist-info"]
 
 
 class Installs:
@@ -159,7 +218,7 @@ def builder(lock: Path, runner: Installs) -> build.Builder:
     uv.write_text("")
     uv.chmod(0o755)
     environ = {"PATH": str(lock.parent), "HOME": "/nonexistent"}
-    return build.Builder(lock, str(lock.parent / "cache"), environ, runner, Workflow({}, io.StringIO()))
+    return build.Builder([lock], str(lock.parent / "cache"), environ, runner, Workflow({}, io.StringIO()))
 
 
 def _mark(folder: Path) -> None:
@@ -185,6 +244,27 @@ def test_a_damaged_folder_is_replaced_and_nothing_is_left_beside_it(lock: Path) 
     assert is_complete(folder)
     assert not (folder / "mark").exists()
     assert [entry.name for entry in folder.parent.iterdir()] == ["env"]
+
+
+def test_a_folder_that_holds_more_serves_and_a_damaged_one_does_not(lock: Path) -> None:
+    wider = builder(lock, Installs()).build("wider")
+    runner = Installs()
+    assert builder(lock, runner).build("env", "wider") == wider
+    assert runner.started == []
+    own = builder(lock, runner).build("env")
+    assert builder(lock, runner).build("env", "wider") == own
+    for folder in (own, wider):
+        (folder / "a-1.dist-info" / "METADATA").write_text("damaged")
+    assert builder(lock, runner).build("env", "wider") == own
+    assert is_complete(own)
+
+
+def test_an_installation_must_hold_every_lock(lock: Path) -> None:
+    own = lock.with_name("own.txt")
+    own.write_text("b==2 \\\n    --hash=sha256:00\n")
+    both = dataclasses.replace(builder(lock, Installs()), locks=[lock, own])
+    with pytest.raises(InfrastructureFailure, match=r"what the kit needs \(a 1, b 2\)"):
+        both.build("env")
 
 
 def test_what_a_failed_installer_left_does_not_stay(lock: Path) -> None:

@@ -8,14 +8,14 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ci_kit.errors import InfrastructureFailure
 from ci_kit.github import Workflow
 from ci_kit.launcher.environment import POINTER, is_complete, write_list
-from ci_kit.launcher.install import pins, ways
+from ci_kit.launcher.install import Pin, pins, ways
 from ci_kit.process import Runner
 
 INSTALL_SECONDS = 120.0
@@ -26,22 +26,29 @@ SHOWN_LINES = 12
 class Builder:
     """What building needs. `cache` is the usual place, or empty."""
 
-    lock: Path
+    locks: Sequence[Path]
     cache: str
     environ: Mapping[str, str]
     runner: Runner
     workflow: Workflow
 
-    def build(self, name: str) -> Path:
+    def build(self, name: str, *others: str) -> Path:
         """The folder `name`, in the usual place or, where that cannot be written, in a temporary one.
+
+        A complete folder of the name or, failing that, of one of the `others`, which hold more, is used as it is.
 
         Raises `InfrastructureFailure` when there is no such place or nothing can be installed.
         """
+        names = (name, *others)
+        found = _complete(Path(self.cache), names) if self.cache else None
+        if found:
+            return found
         if self.cache and _writable(Path(self.cache)):
             return self._build(Path(self.cache, name))
         for place in _temporary_places(self.environ):
-            if is_complete(place / name):
-                return place / name
+            found = _complete(place, names)
+            if found:
+                return found
             if _writable(place):
                 usual = self.cache or "a cache folder (HOME is not set)"
                 self.workflow.log(f"ci-kit: cannot write {usual}; its environment is in {place} instead.")
@@ -63,10 +70,11 @@ class Builder:
         return folder
 
     def _install(self, target: Path) -> None:
+        wanted = [pin for lock in self.locks for pin in pins(lock.read_text(encoding="utf-8"))]
         said = []
-        for way in ways(sys.executable, self.lock, target, self.environ):
+        for way in ways(sys.executable, self.locks, target, self.environ):
             done = self.runner.run(way.argv, cwd=target, env=way.env, timeout_seconds=INSTALL_SECONDS, stream=False)
-            if done.code == 0 and self._is_installed(target):
+            if done.code == 0 and _holds(target, wanted):
                 return
             if not (way.may_be_absent and "No module named pip" in done.output):
                 why = "took too long" if done.timed_out else f"ended with {done.code}"
@@ -77,13 +85,9 @@ class Builder:
         else:
             said.append(f"pip: {sys.executable} has none, and there is none on PATH.")
         raise InfrastructureFailure(
-            "\n".join(["cannot install what the kit needs (PyYAML and coverage).", *said]) + "\n",
+            "\n".join([f"cannot install what the kit needs ({_listed(wanted)}).", *said]) + "\n",
             next_step="Check the network, or set CI_KIT_INDEX_URL (or pip's own settings) to an index with these wheels.",
         )
-
-    def _is_installed(self, target: Path) -> bool:
-        there = {entry.name.lower() for entry in target.iterdir()}
-        return there.issuperset(pins(self.lock.read_text(encoding="utf-8")))
 
 
 def remember_interpreter(cache: str) -> None:
@@ -94,6 +98,18 @@ def remember_interpreter(cache: str) -> None:
             file.write(os.path.realpath(sys.executable) + "\n")
         Path(draft).chmod(0o644)
         Path(draft).replace(Path(cache, POINTER))
+
+
+def _holds(folder: Path, wanted: Iterable[Pin]) -> bool:
+    return {entry.name.lower() for entry in folder.iterdir()}.issuperset(pin.metadata_folder for pin in wanted)
+
+
+def _listed(wanted: Iterable[Pin]) -> str:
+    return ", ".join(f"{pin.name} {pin.version}" for pin in wanted)
+
+
+def _complete(place: Path, names: Iterable[str]) -> Path | None:
+    return next((place / name for name in names if is_complete(place / name)), None)
 
 
 def _temporary_places(environ: Mapping[str, str]) -> Iterator[Path]:

@@ -1,7 +1,10 @@
-"""The kit's own environment: a folder with the wheels of requirements/runtime.txt, one for each lock and interpreter.
+"""The kit's own environment: a folder with the wheels of one set of locks, for one interpreter.
 
-It is built beside its place and renamed into it (`build`), so that it is there wholly or not at all. Its last file
-lists every other file with its size: a folder that does not match its list is damaged and built again.
+`requirements/runtime.txt` is what every room needs, `requirements/runtime-<room>.txt` what one room needs beside it. A
+room whose own folder is not there also runs on one that holds more: a job installs once, at its first start.
+
+A folder is built beside its place and renamed into it (`build`), so that it is there wholly or not at all. Its last
+file lists every other file with its size: a folder that does not match its list is damaged and built again.
 """
 
 from __future__ import annotations
@@ -10,9 +13,11 @@ import hashlib
 import importlib.machinery
 import os
 import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+COMMON = "runtime.txt"
 LIST = "ci-kit-files.txt"
 POINTER = "python"  # scripts/ci-kit reads it
 
@@ -33,9 +38,24 @@ class Interpreter:
         return cls(os.path.realpath(sys.executable), tag, sys.version, importlib.machinery.EXTENSION_SUFFIXES[0])
 
 
-def folder_name(lock: bytes, interpreter: Interpreter) -> str:
+def locks_of(room: str, folder: Path) -> tuple[Path, ...]:
+    """The locks in `folder` that a room needs; only the common one for what is no room's name."""
+    own = folder / f"runtime-{room}.txt"
+    return (folder / COMMON, own) if room.replace("-", "").isalpha() and own.is_file() else (folder / COMMON,)
+
+
+def sets_of_locks(room: str, folder: Path) -> Iterator[tuple[Path, ...]]:
+    """Every set of locks that a room can run on, its own first."""
+    locks = locks_of(room, folder)
+    yield locks
+    if len(locks) == 1:
+        yield from ((*locks, more) for more in sorted(folder.glob("runtime-*.txt")))
+
+
+def folder_name(locks: Sequence[Path], interpreter: Interpreter) -> str:
     """The environment's folder name, for example `cpython-311-6fa1…`."""
-    facts = (hashlib.sha256(lock).hexdigest(), interpreter.executable, interpreter.version, interpreter.abi)
+    hashes = [hashlib.sha256(lock.read_bytes()).hexdigest() for lock in locks]
+    facts = (*hashes, interpreter.executable, interpreter.version, interpreter.abi)
     return f"{interpreter.tag}-{hashlib.sha256(chr(0).join(facts).encode()).hexdigest()[:20]}"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,7 +46,20 @@ class Installer:
     may_be_absent: bool = False
 
 
-def ways(python: str, lock: Path, target: Path, environ: Mapping[str, str]) -> Iterator[Installer]:
+@dataclass(frozen=True)
+class Pin:
+    """One distribution of a lock."""
+
+    name: str
+    version: str
+
+    @property
+    def metadata_folder(self) -> str:
+        """As its wheel names it, in lower case."""
+        return f"{re.sub(r'[-_.]+', '_', self.name).lower()}-{self.version}.dist-info"
+
+
+def ways(python: str, locks: Sequence[Path], target: Path, environ: Mapping[str, str]) -> Iterator[Installer]:
     """The ways that this machine may have, best first. One that `may_be_absent` says so itself.
 
     Debian's Python comes without pip and without the wheel that `ensurepip` unpacks, others bring at least the wheel,
@@ -56,26 +69,26 @@ def ways(python: str, lock: Path, target: Path, environ: Mapping[str, str]) -> I
     home = environ.get("HOME", "/")
     uv = shutil.which("uv", path=os.pathsep.join((path, f"{home}/.local/bin", f"{home}/.cargo/bin")))
     if uv:
-        yield with_uv(uv, python, lock, target, environ)
-    yield with_pip((python, "-I", "-m", "pip"), lock, target, environ)
+        yield with_uv(uv, python, locks, target, environ)
+    yield with_pip((python, "-I", "-m", "pip"), locks, target, environ)
     for wheel in sorted(Path(os.__file__).parent.glob("ensurepip/_bundled/pip-*.whl")):
-        yield with_pip((python, "-I", f"{wheel}/pip"), lock, target, environ)
+        yield with_pip((python, "-I", f"{wheel}/pip"), locks, target, environ)
     for name in ("pip3", "pip"):
         pip = shutil.which(name, path=path)
         if pip:
-            yield with_pip((pip, "--python", python), lock, target, environ)
+            yield with_pip((pip, "--python", python), locks, target, environ)
 
 
-def with_uv(uv: str, python: str, lock: Path, target: Path, environ: Mapping[str, str]) -> Installer:
+def with_uv(uv: str, python: str, locks: Sequence[Path], target: Path, environ: Mapping[str, str]) -> Installer:
     """Install with uv; the fewest retries, because pip comes next."""
     env = _clean(environ) | {"UV_HTTP_RETRIES": "1", "UV_HTTP_TIMEOUT": "10", "UV_LINK_MODE": "copy"}
     if environ.get(INDEX):
         env["UV_DEFAULT_INDEX"] = environ[INDEX]
     options = ("--no-config", "--no-progress", *WHEELS_ONLY, "--python", python, "--target", str(target))
-    return Installer("uv", (uv, "pip", "install", *options, "-r", str(lock)), env)
+    return Installer("uv", (uv, "pip", "install", *options, *_from(locks)), env)
 
 
-def with_pip(pip: tuple[str, ...], lock: Path, target: Path, environ: Mapping[str, str]) -> Installer:
+def with_pip(pip: tuple[str, ...], locks: Sequence[Path], target: Path, environ: Mapping[str, str]) -> Installer:
     """Install with pip (`pip` is how it is started), with the caller's index settings and no others.
 
     `--no-user`, the empty prefix and the plain root take back what a configuration file may say, which pip would
@@ -86,13 +99,16 @@ def with_pip(pip: tuple[str, ...], lock: Path, target: Path, environ: Mapping[st
     if environ.get(INDEX):
         env["PIP_INDEX_URL"] = environ[INDEX]
     options = (*WHEELS_ONLY, "--no-compile", "--no-user", "--prefix", "", "--root", "/", "--target", str(target))
-    return Installer("pip", (*pip, "install", "--quiet", *options, "-r", str(lock)), env, may_be_absent=True)
+    return Installer("pip", (*pip, "install", "--quiet", *options, *_from(locks)), env, may_be_absent=True)
 
 
-def pins(lock: str) -> list[str]:
-    """The `name==version` rows that hold everywhere, as the metadata folders of their wheels are named."""
-    rows = re.findall(r"^([A-Za-z0-9._-]+)==([^ ;\\]+) *\\?$", lock, re.MULTILINE)
-    return [f"{re.sub(r'[-_.]+', '_', name).lower()}-{version}.dist-info" for name, version in rows]
+def pins(lock: str) -> list[Pin]:
+    """The `name==version` rows that hold everywhere."""
+    return [Pin(*row) for row in re.findall(r"^([A-Za-z0-9._-]+)==([^ ;\\]+) *\\?$", lock, re.MULTILINE)]
+
+
+def _from(locks: Sequence[Path]) -> list[str]:
+    return [word for lock in locks for word in ("-r", str(lock))]
 
 
 def _clean(environ: Mapping[str, str]) -> dict[str, str]:

@@ -12,14 +12,14 @@ from types import FrameType
 
 from ci_kit import __main__ as kit
 from ci_kit.errors import CallerMistake, InfrastructureFailure, KitError
-from ci_kit.github import Annotation, Workflow
+from ci_kit.github import Workflow
 from ci_kit.inputs import duration
-from ci_kit.launcher.environment import Interpreter, folder_name, is_complete
+from ci_kit.launcher.environment import Interpreter, folder_name, is_complete, locks_of, sets_of_locks
 from ci_kit.launcher.supervise import End, Outcome, supervise
 from ci_kit.process import SubprocessRunner
 
 ROOT = Path(__file__).resolve().parents[3]
-LOCK = ROOT / "requirements" / "runtime.txt"
+LOCKS = ROOT / "requirements"
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,17 @@ class Request:
     argv: tuple[str, ...]
     limit: str
     limit_seconds: float | None
+
+    @property
+    def room(self) -> str:
+        """The room, or whatever stands in its place; `--working-directory D` may come before it."""
+        words = iter(self.argv)
+        for word in words:
+            if word == "--working-directory":
+                next(words, None)
+            elif not word.startswith("-"):
+                return word
+        return ""
 
     @property
     def name(self) -> str:
@@ -95,7 +106,7 @@ def _run(request: Request, cache: str, workflow: Workflow, *, remember: bool) ->
     """In the child: the environment, then the verb."""
     signal.signal(signal.SIGTERM, _leave)
     try:
-        folder = _environment(cache, workflow, remember=remember)
+        folder = _environment(request.room, cache, workflow, remember=remember)
     except KitError as error:
         return _say(workflow, error)
     # Behind the standard library, which no dependency may shadow.
@@ -103,19 +114,18 @@ def _run(request: Request, cache: str, workflow: Workflow, *, remember: bool) ->
     return kit.main(request.argv, os.environ)
 
 
-def _environment(cache: str, workflow: Workflow, *, remember: bool) -> Path:
-    name = folder_name(LOCK.read_bytes(), Interpreter.this())
-    usual = Path(cache, name) if cache else None
+def _environment(room: str, cache: str, workflow: Workflow, *, remember: bool) -> Path:
+    interpreter = Interpreter.this()
+    locks = locks_of(room, LOCKS)
+    usual = Path(cache, folder_name(locks, interpreter)) if cache else None
     if usual and not remember and is_complete(usual):
         return usual
     # Imported only here: most starts find everything in place.
     from ci_kit.launcher.build import Builder, remember_interpreter  # noqa: PLC0415
 
-    if usual and is_complete(usual):
-        folder = usual
-    else:
-        folder = Builder(LOCK, cache, os.environ, SubprocessRunner(), workflow).build(name)
-    if remember and folder == usual:
+    names = [folder_name(each, interpreter) for each in sets_of_locks(room, LOCKS)]
+    folder = Builder(locks, cache, os.environ, SubprocessRunner(), workflow).build(*names)
+    if remember and cache and folder.parent == Path(cache):
         remember_interpreter(cache)
     return folder
 
@@ -125,7 +135,5 @@ def _leave(number: int, _frame: FrameType | None) -> None:
 
 
 def _say(workflow: Workflow, error: KitError) -> int:
-    if workflow.on_runner:
-        workflow.log(f"ci-kit: {error}")
-    workflow.annotate(Annotation("error", f"{error.message} {error.next_step}", title="ci-kit"))
+    workflow.tell(error)
     return int(error.exit)

@@ -37,16 +37,13 @@ def start() -> int:
         print(why)
         return 1 if why else 0
     found, cache, locale, launcher, *argv = sys.argv[1:]
-    if why and found == "remembered":
+    if why:  # only the remembered one was not asked: there is another one at its path now
         try:
             Path(cache, "python").unlink()
         except OSError:
             print(f"ci-kit: {cache}/python names an interpreter that is now {why}. Remove that file.", file=sys.stderr)
             return 3
         os.execv(launcher, [launcher, *argv])  # noqa: S606 - an argument list, no shell wanted
-    if why:
-        print(f"ci-kit: CI_KIT_LAUNCHER_PYTHON is {why}. Set it to CPython 3.11 to 3.14, or unset it.", file=sys.stderr)
-        return 2
     base = base_interpreter()
     if base:
         os.execv(base, [base, "-I", "-S", "-X", "utf8", *sys.argv])  # noqa: S606 - as above
