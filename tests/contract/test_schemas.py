@@ -123,6 +123,30 @@ def test_an_empty_configuration_is_the_default_one(tmp_path: Path) -> None:
     assert load_config(tmp_path) == dataclasses.replace(Config(), file=".github/ci-kit.yml")
 
 
+@pytest.mark.parametrize(
+    ("key", "field"),
+    [
+        ("test.random-order", "random_order"),
+        ("test.quarantine", "quarantine"),
+        ("gates.duration", "duration_seconds"),
+        ("mutation", "mutation"),
+        ("history", "history"),
+        ("test.scope", "scope"),
+        ("test.reruns", "reruns"),
+        ("gates.flake-rate", "flake_rate"),
+    ],
+)
+def test_a_key_without_effect_is_documented_as_such(key: str, field: str) -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    listed = f"`{key}`" in text.partition("## Accepted, without effect yet")[2].partition("\n## ")[0]
+    readers = [
+        path
+        for path in (ROOT / "scripts" / "ci_kit").rglob("*.py")
+        if path.name != "config.py" and re.search(rf"\.{field}\b", path.read_text(encoding="utf-8"))
+    ]
+    assert listed == (not readers)
+
+
 def test_the_documented_configuration_is_valid(tmp_path: Path) -> None:
     """The whole example in the documentation goes through the real loader."""
     text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
