@@ -338,6 +338,68 @@ def test_a_pull_request_from_a_fork_gets_no_secret(run: Runs) -> None:
     assert result.report()["fork"] is True
 
 
+DEPTHS = f"""
+- uses: {CHECKOUT}
+- run: test "$(git rev-list --count HEAD)" = 1; test "$(git rev-parse HEAD)" = "$GITHUB_SHA"; test -z "$(git tag)"
+- uses: {CHECKOUT}
+  with: {{fetch-depth: 0, path: whole}}
+- run: test "$(git -C whole rev-list --count HEAD)" = 3; test "$(git -C whole tag)" = v1; test -f whole/new
+- uses: {CHECKOUT}
+  id: old
+  with: {{ref: v1, path: old}}
+- run: test "$(git -C old rev-list --count HEAD) ${{{{ steps.old.outputs.commit }}}}" = "1 $(git -C whole rev-parse v1)"
+- uses: {CHECKOUT}
+  id: absent
+  continue-on-error: true
+  with: {{ref: absent, path: absent}}
+- uses: {CHECKOUT}
+  id: other
+  continue-on-error: true
+  with: {{repository: other/shop, path: other}}
+- run: touch left && git fetch -q origin main
+- uses: {CHECKOUT}
+- run: test ! -e left && test ! -e whole
+"""
+
+
+def test_checkout_fetches_no_more_than_asked(run: Runs, tmp_path: Path) -> None:
+    repo = repository(tmp_path / "shop", {"a": "1"} | workflow(DEPTHS))
+    who = ["-c", "user.name=t", "-c", "user.email=t@example.invalid"]
+    for words in (
+        ["add", "."],
+        [*who, "commit", "-qm", "one"],
+        ["tag", "v1"],
+        [*who, "commit", "-qm", "two", "--allow-empty"],
+    ):
+        subprocess.run(["git", "-C", str(repo), *words], check=True, timeout=60)
+    result = run({"new": "1"})
+    job = result.one("job")
+    assert result.verdict == "success", [(s.name, s.result, s.log) for s in job.steps]
+    assert "'absent' could not be found" in job.step("absent").annotations[0].message
+    assert "has only local/shop, not other/shop" in job.step("other").annotations[0].message
+
+
+CALLS = """
+on: push
+jobs:
+  call:
+    uses: corp/ci-kit/.github/workflows/ci.yml@SHA
+    with: {legs: '[]', lges: 1}
+""".replace("SHA", SHA)
+
+
+def test_what_a_call_passes_is_held_against_what_is_declared(run: Runs, small_kit: Path) -> None:
+    with pytest.raises(CallerMistake, match=r"ci\.yml:6: input 'lges' is not defined .*did you mean 'legs'"):
+        run({".github/workflows/ci.yml": CALLS}, kit=small_kit)
+    with pytest.raises(CallerMistake, match=r"ci\.yml:5: the called workflow requires the input 'legs'"):
+        run({".github/workflows/ci.yml": CALLS.replace("    with: {legs: '[]', lges: 1}\n", "")}, kit=small_kit)
+    with pytest.raises(CallerMistake, match=r"there is no \.github/workflows/x\.yml in corp/ci-kit"):
+        run({".github/workflows/ci.yml": CALLS.replace("/ci.yml@", "/x.yml@")}, kit=small_kit)
+    unknown = workflow(f"- uses: corp/ci-kit/actions/inner@{SHA}\n  with: {{n: 3, m: 1}}")
+    result = run(unknown, kit=small_kit)
+    assert any("Unexpected input(s) 'm', valid inputs are ['n']" in note for note in result.notes)
+
+
 def test_a_service_is_served_by_a_local_server(run: Runs, require_server: Callable[[str], str]) -> None:
     require_server("redis-server")
     port = free_port()

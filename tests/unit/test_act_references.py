@@ -46,7 +46,7 @@ def test_the_kit_is_found_under_the_name_that_the_consumer_uses() -> None:
 
 
 def test_each_reference_is_served_by_one_folder() -> None:
-    """Stand-ins by repository whatever the case, the refusing one for the rest, nothing for checkout and docker."""
+    """Stand-ins by repository whatever the case, the refusing one for the rest, nothing for docker."""
     stand_ins = StandIns({"actions/cache": Path("/s/cache")}, Path("/s/refuse"), Path("/s"))
     uses = ["org/ci-kit/a@1", "me/app/x@2", "Actions/Cache/save@v5", "x/y@z", "actions/checkout@v7", "docker://a"]
     found = local_repositories(uses, "me/app", Path("/kit"), Path("/own"), stand_ins)
@@ -55,6 +55,9 @@ def test_each_reference_is_served_by_one_folder() -> None:
         "me/app@2": Path("/own"),
         "Actions/Cache@v5": Path("/s/cache"),
         "x/y@z": Path("/s/refuse"),
+        "actions/checkout@v7": Path("/s/refuse"),
     }
+    boxed = local_repositories(uses, "me/app", Path("/kit"), Path("/own"), stand_ins, host=False)
+    assert set(found) - set(boxed) == {"actions/checkout@v7"}
     genuine = local_repositories(uses, "me/app", Path("/kit"), Path("/own"), None)
     assert set(genuine) == {"org/ci-kit@1", "me/app@2"}

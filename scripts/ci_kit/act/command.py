@@ -76,6 +76,8 @@ def arguments(plan: Plan, folder: Path) -> list[str]:
     if plan.container:
         argv += ["--pull=false", "--rm"]
         argv += ["--container-options", " ".join(f"-v {m}:{m}:ro" for m in plan.mounts)] if plan.mounts else []
+    if any(spec.startswith("actions/checkout@") for spec in plan.repositories):
+        argv.append("--no-skip-checkout")
     for spec, path in sorted(plan.repositories.items()):
         argv += ["--local-repository", f"{spec}={path}"]
     argv += _each("--matrix", plan.matrix) + (["--job", plan.job] if plan.job else [])

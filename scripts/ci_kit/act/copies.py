@@ -31,8 +31,9 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Consumer:
-    """The clone that act works in, the tree to translate, and what is said to have happened."""
+    """The server that holds the repository, the clone that act works in, the tree to translate, and what is said to have happened."""
 
+    server: Path
     clone: Path
     tree: Path
     occasion: Occasion
@@ -71,6 +72,7 @@ def copy_consumer(runner: Runner, repo: Path, wanted: Wanted, folder: Path) -> C
     server = Git(runner, folder / "server.git")
     server.folder.mkdir(parents=True)
     server.do("init", "-q", "--bare", "-b", "main")
+    server.do("config", "uploadpack.allowAnySHA1InWant", "true")  # as on GitHub
     notes: list[str] = []
     name = wanted.repository or _github_name(git) or f"local/{_safe(repo.name)}"
     if Path(top) == repo:
@@ -81,7 +83,7 @@ def copy_consumer(runner: Runner, repo: Path, wanted: Wanted, folder: Path) -> C
     occasion = _occasion(server, wanted, name, head, branch, default, notes)
     clone = folder / "workspace" / name.split("/")[1]
     _clone(runner, server.folder, occasion, clone)
-    return Consumer(clone, _tree(server, occasion.sha, folder / "translated"), occasion, tuple(notes))
+    return Consumer(server.folder, clone, _tree(server, occasion.sha, folder / "translated"), occasion, tuple(notes))
 
 
 def _head_of_repository(git: Git, server: Git, notes: list[str]) -> tuple[str, str]:

@@ -18,7 +18,7 @@ class Kind(Enum):
 
     KIT = "kit"
     SELF = "self"  # the consuming repository
-    CHECKOUT = "checkout"  # act does it itself
+    CHECKOUT = "checkout"  # act can do it itself
     ACTION = "action"
     WORKFLOW = "workflow"  # somebody else's reusable workflow
     OTHER = "other"  # docker://, ./folder, an expression
@@ -73,11 +73,12 @@ def expand(uses: str, owner: Reference, *, own_paths: bool) -> str:
 
 
 def local_repositories(
-    uses: Iterable[str], consumer: str, kit: Path, own: Path, stand_ins: StandIns | None
+    uses: Iterable[str], consumer: str, kit: Path, own: Path, stand_ins: StandIns | None, *, host: bool = True
 ) -> dict[str, Path]:
     """Which folder serves each reference: the kit's copy, the consumer's, and a stand-in for the rest.
 
-    Without `stand_ins` the genuine actions are used, which act fetches itself.
+    Without `stand_ins` the genuine actions are used, which act fetches itself. act's own way to check out, a copy of the
+    whole clone, is left to it where the local server cannot be reached (not `host`).
     """
     found: dict[str, Path] = {}
     for each in uses:
@@ -88,6 +89,6 @@ def local_repositories(
             found[reference.spec] = kit
         elif kind is Kind.SELF:
             found[reference.spec] = own
-        elif kind is Kind.ACTION and stand_ins is not None:
+        elif stand_ins is not None and (kind is Kind.ACTION or (kind is Kind.CHECKOUT and host)):
             found[reference.spec] = stand_ins.actions.get(reference.repository.lower(), stand_ins.refuse)
     return found

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ci_kit import report
-from ci_kit.act import command, copies, event, preparation, references, say, workflows
+from ci_kit.act import calls, command, copies, event, preparation, references, say, workflows
 from ci_kit.act.artifact_store import ArtifactStore
 from ci_kit.act.blobs import Blobs
 from ci_kit.act.cache_store import CacheStore
@@ -58,6 +58,7 @@ class Prepared:
     repositories: dict[str, Path]
     translations: list[dict[str, object]]
     services: list[Service]
+    warnings: list[str]
 
 
 @dataclass(frozen=True)
@@ -126,17 +127,25 @@ def _prepare(request: Request, machine: Machine, kit_root: Path) -> Prepared:
     shell, prepare = (shlex.quote(str(each)) for each in preparation.write_programs(folder / "bin"))
     translator = Translator(None, None) if request.container else Translator(shell, prepare)
     workflows.translate(own_files, translator, Reference(name, "", consumer.occasion.sha), own_paths=True)
+    kit_files: list[Parsed] = []
     if name != kit.repository:
         kit_files = workflows.parse_files(kit_copy, strict=False)
         labels |= workflows.labels_of(kit_files)
         workflows.translate(kit_files, translator, kit, own_paths=False)
     if stand_ins is not None:
         _refuse_foreign_workflows(translator.uses, name)
-    repositories = references.local_repositories(translator.uses, name, kit_copy, consumer.tree, stand_ins)
+    repositories = references.local_repositories(
+        translator.uses, name, kit_copy, consumer.tree, stand_ins, host=not request.container
+    )
+    files = [*own_files, *kit_files]
+    calls.check_called_workflows(files, repositories)
+    refuse = stand_ins and stand_ins.refuse
+    served = {spec: path for spec, path in repositories.items() if path != refuse}
+    warnings = calls.unknown_inputs(files, served)
     translations = each_translation(translator.applied)
     return Prepared(
-        consumer, top, frozenset(labels), translator.jobs, translator.uses, repositories, translations, services
-    )
+        consumer, top, frozenset(labels), translator.jobs, translator.uses, repositories, translations, services, warnings
+    )  # fmt: skip
 
 
 def _refuse_foreign_workflows(uses: list[str], consumer: str) -> None:
@@ -177,6 +186,8 @@ def _run(request: Request, machine: Machine, prepared: Prepared) -> Result:
     plan = _plan(request, machine, prepared, service, run_id)
     masks = Masks([*plan.secrets.values(), service.token])
     log = RunLog(prepared.jobs, masks, say.Live(machine.write, verbose=request.verbose), prepared=not request.container)
+    for warning in prepared.warnings:
+        machine.write(f"warning: {warning}")
     say.announce(
         machine.write, prepared.consumer, prepared.top, prepared.translations, _heads(request, machine), machine.servers
     )
@@ -203,7 +214,11 @@ def _run(request: Request, machine: Machine, prepared: Prepared) -> Result:
         transfers=service.transfers,
         translations=prepared.translations,
         services=machine.servers.started,
-        notes=[*prepared.consumer.notes, *(f"service not started: {each}" for each in machine.servers.absent)],
+        notes=[
+            *prepared.consumer.notes,
+            *prepared.warnings,
+            *(f"service not started: {each}" for each in machine.servers.absent),
+        ],
         messages=log.messages,
         timed_out=ended.timed_out,
     )
@@ -227,6 +242,7 @@ def _plan(request: Request, machine: Machine, prepared: Prepared, service: Resul
     mounts: tuple[Path, ...] = ()
     if machine.stand_ins is not None:
         mounts = (machine.stand_ins.root,)
+        env["CI_KIT_ACT_ORIGIN"] = str(prepared.consumer.server)
         env["CI_KIT_ACT_PYTHONS"] = os.pathsep.join(map(str, preparation.python_folders(machine.environ)))
         if any(spec.startswith("astral-sh/setup-uv@") for spec in prepared.repositories):
             env["CI_KIT_ACT_UV"] = str(preparation.find_uv(machine.runner, machine.environ, KIT_ROOT, machine.tools))
