@@ -96,7 +96,7 @@ def test_an_old_coverage_is_refused() -> None:
 
 def test_lost_data_is_refused() -> None:
     found = [delivery(1), delivery(2), delivery(3, manifest=replace(SOUND, broken=1))]
-    assert "3/3: lost 1 data file: a process was killed" in said(choose(found, None, "c1"))
+    assert "3/3: lost the coverage of a process that was killed." in said(choose(found, None, "c1"))
 
 
 def test_tests_that_failed_are_a_note() -> None:

@@ -27,7 +27,7 @@ class Announced:
 class Manifest:
     """`coverage/manifest.json`: what one leg measured and where.
 
-    `root` is the workspace at measuring time; `broken` counts data files that the leg lost.
+    `root` is the workspace at measuring time; `broken` counts processes whose data the leg lost.
     """
 
     root: str
@@ -161,8 +161,8 @@ def _against(delivery: Delivery) -> list[Problem]:
     if not manifest.files and delivery.verdict != EMPTY:
         return [Problem("measured nothing: its manifest names no data file.", rerun(delivery.leg), where)]
     if manifest.broken:
-        lost = f"lost {manifest.broken} data {'file' if manifest.broken == 1 else 'files'}"
-        return [Problem(f"{lost}: a process was killed while it wrote its coverage.", rerun(delivery.leg), where)]
+        who = "a process that was" if manifest.broken == 1 else f"{manifest.broken} processes that were"
+        return [Problem(f"lost the coverage of {who} killed.", rerun(delivery.leg), where)]
     major = manifest.coverage_version.partition(".")[0]
     if not major.isdigit() or int(major) < OLDEST_COVERAGE:
         return [
