@@ -7,6 +7,8 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from ci_kit.github import without_runners_own
+
 # Where packages come from and how they are fetched. Every other setting chooses *what* is installed or where, and that
 # is decided by the lock that is being installed.
 _WHERE_FROM = (
@@ -34,8 +36,8 @@ def find_uv(environ: Mapping[str, str]) -> Path | None:
 
 
 def without_kit(environ: Mapping[str, str]) -> dict[str, str]:
-    """An environment for the consumer's programs: none of the kit's inputs, its secrets among them."""
-    return {name: value for name, value in environ.items() if not name.startswith("CI_KIT_")}
+    """An environment for installing: none of the kit's inputs (secrets are among them), nothing to act on the job with."""
+    return {name: value for name, value in without_runners_own(environ).items() if not name.startswith("CI_KIT_")}
 
 
 def where_from_only(environ: Mapping[str, str]) -> dict[str, str]:

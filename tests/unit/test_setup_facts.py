@@ -6,7 +6,6 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from ci_kit.errors import CallerMistake
 from ci_kit.setup_and_cache.facts import read_facts
 
 
@@ -68,12 +67,6 @@ def test_nothing_outside_of_the_workspace_is_looked_at(tmp_path: Path) -> None:
         sub__pyproject_toml="[project]\nname = 'one'\n",
     )
     assert read_facts(tmp_path / "sub", tmp_path / "sub").locks == {}
-
-
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(CallerMistake, match="working-directory") as raised:
-        read_facts(tmp_path / "nowhere", tmp_path)
-    assert "checked out" in raised.value.next_step
 
 
 def test_a_folder_with_the_name_of_a_lock_is_no_lock(tmp_path: Path) -> None:

@@ -135,26 +135,32 @@ STEP = Step("packages", "installing from uv.lock", ("uv",))
         (Source.PDM, "WARNING: Lockfile doesn't satisfy the project requirements", CallerMistake, "pdm lock"),
         (Source.UV, "error sending request for url (https://x)", InfrastructureFailure, "did not answer"),
         (Source.UV, "HTTP status server error (503 Service Unavailable)", InfrastructureFailure, "did not answer"),
-        (Source.UV, "Hash mismatch for `six==1.17.0`", InfrastructureFailure, "not the one in the lock"),
+        (
+            Source.UV,
+            "Failed to download `six==1.17.0`\nHash mismatch for",
+            InfrastructureFailure,
+            "not the one in the lock",
+        ),
         (Source.UV, "No space left on device (os error 28)", InfrastructureFailure, "disk is full"),
         (Source.REQUIREMENTS, "No solution found when resolving", CallerMistake, "mend it in the project"),
         (Source.REQUIREMENTS, "HTTP status client error (404 Not Found)", CallerMistake, "mend it in the project"),
     ],
 )
 def test_a_failure_says_whose_it_is(source: Source, output: str, kind: type[Exception], said: str) -> None:
-    error = explain(STEP, Completed(("uv",), 1, output, 1.0), Choice(source, "why"), "sub/some.lock")
+    error = explain(STEP, Completed(("uv",), 1, output, 1.0), Choice(source, "why"))
     assert type(error) is kind
     assert said in str(error)
     assert error.exit in {Exit.CALLER, Exit.INFRASTRUCTURE}
 
 
-def test_a_stale_lock_is_named_by_its_path() -> None:
-    error = explain(
-        STEP, Completed(("uv",), 1, "needs to be updated, but `--locked`", 1.0), Choice(Source.UV, ""), "a/uv.lock"
-    )
-    assert (error.file, error.next_step) == ("a/uv.lock", "Run `uv lock` and commit a/uv.lock.")
+@pytest.mark.parametrize(("lock", "file"), [("uv.lock", "uv.lock"), ("../uv.lock", None)])
+def test_a_stale_lock_is_named_and_annotated_where_it_is_in_the_project(lock: str, file: str | None) -> None:
+    done = Completed(("uv",), 1, "needs to be updated, but `--locked`", 1.0)
+    error = explain(STEP, done, Choice(Source.UV, "", lock=lock))
+    assert error.message == f"{lock} does not match pyproject.toml any more."
+    assert (error.file, error.next_step) == (file, "Run `uv lock` and commit the lock.")
 
 
 def test_a_time_limit_is_told() -> None:
-    error = explain(STEP, Completed(("uv",), -15, "", 60.0, timed_out=True), Choice(Source.UV, ""), "uv.lock")
+    error = explain(STEP, Completed(("uv",), -15, "", 60.0, timed_out=True), Choice(Source.UV, ""))
     assert "longer than 60 s" in str(error)

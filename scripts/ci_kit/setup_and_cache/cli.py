@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ci_kit.errors import Exit
-from ci_kit.inputs import boolean, choice, path, setting, short_name, text, words
+from ci_kit.inputs import boolean, choice, setting, short_name, text, words
 from ci_kit.report import report_folder, write_report
 from ci_kit.setup_and_cache import say
 from ci_kit.setup_and_cache.choose import AUTO, Choice, choose
@@ -39,7 +39,6 @@ class ResolveInputs:
     extras: tuple[str, ...] = setting(AUTO, words, "Extras of the project; auto or none, or their names.")
     cache: bool = setting(True, boolean, "Whether downloads are cached.")
     name: str = setting("ci", short_name, "Name of this call, part of the cache keys.")
-    working_directory: Path = setting(Path(), path, "Folder of the project inside the workspace.")
 
 
 @dataclass(frozen=True)
@@ -86,8 +85,7 @@ def run_install(inputs: InstallInputs, tools: Tools) -> int:
     if uv is None:
         raise no_uv()
     decided = _decide(inputs, tools)
-    if not tools.workflow.on_runner:
-        _tell(decided, tools)
+    tools.workflow.log(say.decision(decided.choice, decided.interpreter))
     temporary = report_folder(tools.environ)
     scratch = temporary / "setup"
     scratch.mkdir(exist_ok=True)
@@ -121,9 +119,9 @@ def run_install(inputs: InstallInputs, tools: Tools) -> int:
 
 
 def _decide(inputs: ResolveInputs, tools: Tools) -> Decision:
-    workspace = tools.event.workspace
-    folder = (workspace / inputs.working_directory).resolve()
-    facts = read_facts(folder, workspace.resolve())
+    folder = tools.event.workspace.resolve()
+    checkout = Path(tools.environ.get("GITHUB_WORKSPACE") or ".").resolve()
+    facts = read_facts(folder, checkout)
     chosen = choose(facts, inputs.manager, inputs.groups, inputs.extras)
     interpreter = find_interpreter(
         inputs.interpreter, inputs.python_version, folder, tools, without_choices(tools.environ)
@@ -131,7 +129,7 @@ def _decide(inputs: ResolveInputs, tools: Tools) -> Decision:
     place = _cache_folder()
     writable = not inputs.cache or is_writable(place)
     notes = () if writable else (f"the cache folder {CACHE_FOLDER} cannot be written, so nothing is cached",)
-    machine = Machine(_system(), os.path.relpath(place, workspace.resolve()))
+    machine = Machine(_system(), os.path.relpath(place, checkout))
     pins = hashlib.sha256()
     for name in ("test-plugins.txt", "test-plugins-older.txt", "export-poetry.txt", "export-pdm.txt"):
         pins.update((LOCKS / name).read_bytes())

@@ -54,18 +54,13 @@ class Facts:
         return found if isinstance(found, Mapping) else {}
 
 
-def read_facts(folder: Path, workspace: Path) -> Facts:
-    """Look at `folder`, and for a workspace's `uv.lock` also above it, up to `workspace`.
+def read_facts(folder: Path, checkout: Path) -> Facts:
+    """Look at `folder`, and for a workspace's `uv.lock` also above it, up to `checkout`.
 
-    Raises `CallerMistake` for a folder that is not there, and for files that cannot be read.
+    Raises `CallerMistake` for files that cannot be read.
     """
-    if not folder.is_dir():
-        raise CallerMistake(
-            f"input working-directory: expected a folder, found nothing at {folder}.",
-            next_step="Check the path, and that the repository is checked out before this step.",
-        )
     locks = {name: name for name in LOCKS if (folder / name).is_file()}
-    if "uv.lock" not in locks and (above := _workspace_lock(folder, workspace)):
+    if "uv.lock" not in locks and (above := _workspace_lock(folder, checkout)):
         locks["uv.lock"] = above
     requirements = tuple(name for name in REQUIREMENTS if (folder / name).is_file())
     constraints = tuple(name for name in CONSTRAINTS if (folder / name).is_file())
@@ -85,13 +80,13 @@ def read_facts(folder: Path, workspace: Path) -> Facts:
     )
 
 
-def _workspace_lock(folder: Path, workspace: Path) -> str | None:
+def _workspace_lock(folder: Path, checkout: Path) -> str | None:
     """The `uv.lock` of the uv workspace that `folder` belongs to; uv itself finds the workspace the same way."""
-    if not (folder / "pyproject.toml").is_file() or not folder.is_relative_to(workspace):
+    if not (folder / "pyproject.toml").is_file() or not folder.is_relative_to(checkout):
         return None
     up = "../"
     for parent in folder.parents:
-        if not parent.is_relative_to(workspace):
+        if not parent.is_relative_to(checkout):
             return None
         tool = read_pyproject(parent).get("tool")
         uv = tool.get("uv") if isinstance(tool, dict) else None

@@ -20,8 +20,8 @@ _DISK = re.compile(r"no space left on device|os error 28|disk quota exceeded", r
 _HASH = re.compile(r"hash mismatch", re.IGNORECASE)
 
 
-def explain(step: Step, done: Completed, choice: Choice, lock: str) -> KitError:
-    """The error for a command that ended with another code than 0. `lock` is the lock's path in the repository."""
+def explain(step: Step, done: Completed, choice: Choice) -> KitError:
+    """The error for a command that ended with another code than 0."""
     text = done.output
     said = f"{step.what} failed:\n{last_lines(text)}\n"
     if done.timed_out:
@@ -31,19 +31,21 @@ def explain(step: Step, done: Completed, choice: Choice, lock: str) -> KitError:
         )
     if _DISK.search(text):
         return InfrastructureFailure(said, next_step="The disk is full; free some space and re-run the job.")
-    if is_network_failure(text):
-        return InfrastructureFailure(
-            said, next_step="The package index did not answer, also when asked again; re-run the job later."
-        )
     if _HASH.search(text):
         return InfrastructureFailure(
             said,
             next_step="The index gave a file that is not the one in the lock. Do not install it before you know why; "
             "if the file was replaced on purpose, lock again.",
         )
+    if is_network_failure(text):
+        return InfrastructureFailure(
+            said, next_step="The package index did not answer, also when asked again; re-run the job later."
+        )
     if choice.source in _RELOCK and _STALE.search(text):
-        relock = _RELOCK[choice.source]
+        lock, relock = choice.lock, _RELOCK[choice.source]
         return CallerMistake(
-            f"{lock} does not match pyproject.toml any more.", next_step=f"Run `{relock}` and commit {lock}.", file=lock
+            f"{lock} does not match pyproject.toml any more.",
+            next_step=f"Run `{relock}` and commit the lock.",
+            file=None if lock.startswith("..") else lock,
         )
     return CallerMistake(said, next_step="The lines above say which package or setting it is; mend it in the project.")

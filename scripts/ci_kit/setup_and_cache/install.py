@@ -50,8 +50,7 @@ def _run(steps: Sequence[Step], choice: Choice, places: Places, tools: Tools, se
             done = tools.runner.run(step.argv, cwd=folder, env=environ, timeout_seconds=INSTALL_SECONDS)
         seconds[step.phase] = seconds.get(step.phase, 0.0) + done.seconds
         if done.code:
-            lock = os.path.relpath(places.folder / choice.lock, tools.event.workspace)
-            raise explain(step, done, choice, lock)
+            raise explain(step, done, choice)
 
 
 @contextlib.contextmanager
