@@ -144,6 +144,24 @@ def test_what_act_says_outside_jobs_is_kept() -> None:
     assert log.read.messages == ["Error: workflow is not valid: ***"]
 
 
+def test_a_job_for_another_system_is_skipped() -> None:
+    """Its label has no image and is not this machine."""
+    log = Log()
+    log.add(LEG_1, "🚧  Skipping unsupported platform -- Try running with `-P macos-latest=...`")
+    (job,) = log.read.jobs()
+    assert (job.result, "macos-latest" in job.errors[0]) == ("skipped", True)
+
+
+def test_a_composites_summary_is_kept_once() -> None:
+    """act reads the last inner step's again when the outer one ends; two steps with the same words are two."""
+    log = Log()
+    for ids in (["1", "a"], ["1"], ["up"]):
+        log.add(LEG_1, f"⭐ Run Main {ids[-1]}", stage="Main", stepID=ids)
+        log.add(LEG_1, "x", command="summary", content="# same", stage="Main", stepID=ids)
+    log.end(LEG_1, "success")
+    assert log.read.jobs()[0].summary == ["# same", "# same"]
+
+
 def test_verdict() -> None:
     """Red beats cancelled beats green; nothing at all is skipped."""
 

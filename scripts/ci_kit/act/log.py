@@ -17,6 +17,7 @@ from ci_kit.act.translate import NAME_PATTERN, PREPARE_STEP, Job
 
 TOLERATED = "Failed but continue next step"
 NOISE = ("LocalRepositoryCache ", "Non-terminating error while running 'git clone'")
+UNSUPPORTED = "Skipping unsupported platform"
 LOG_LINES = 20_000
 
 
@@ -123,7 +124,9 @@ class RunLog:
         if path and path[0] == PREPARE_STEP:
             path = ()
         step = self._step(run, path, str(record.get("stage", "Main")).lower(), message) if path else None
-        if "jobResult" in record:
+        if UNSUPPORTED in message:
+            run.result, run.errors = "skipped", [message.strip()]
+        elif "jobResult" in record:
             self._finish(run, str(record["jobResult"]))
         elif step is not None:
             self._step_record(run, step, record, message, label)
