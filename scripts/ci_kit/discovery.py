@@ -1,18 +1,23 @@
-"""Find the files that hold tests, as pytest would, from the file tree alone."""
+"""Find the files that hold tests, as pytest would, from the file tree alone.
+
+It may find more than pytest collects (a `collect_ignore` is code) or less (a plug-in's own kinds of files); neither loses a
+test, because of how a shard runs its part (`ci_kit.plan`).
+"""
 
 from __future__ import annotations
 
-import ast
+import difflib
 import glob
 import os
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatch
+from fnmatch import translate
 from pathlib import Path
+from re import compile as pattern_of
 
 from ci_kit.errors import CallerMistake
 from ci_kit.pytest_config import PytestConfig
+from ci_kit.test_count import count_tests
 
 DOCTEST_FILES = ("test*.txt",)
 
@@ -28,114 +33,128 @@ class TestFile:
 
 
 def find_test_files(root: Path, config: PytestConfig, paths: Iterable[str] = ()) -> list[TestFile]:
-    """The test files under `paths` (none: pytest's own test paths), sorted by path.
+    """The test files under `paths` (see `find_paths`), each with a guess at its number of tests."""
+    return [TestFile(path, count_tests(root / path)) for path in find_paths(root, config, paths)]
 
-    A path may be a folder, a file (then it counts whatever its name, as in pytest), or a node id of a file. Raises
-    `CallerMistake` for a given path that does not exist.
+
+def find_paths(root: Path, config: PytestConfig, paths: Iterable[str] = ()) -> list[str]:
+    """The paths of the test files under `paths` (none: pytest's own test paths), sorted.
+
+    A path may be a folder, a file (then it counts whatever its name, as in pytest), or a node id of a file. A file outside
+    the root (through testpaths) or whose name is not UTF-8 is left out, because no report could name it. Raises `CallerMistake` for a given path that does not
+    exist.
     """
-    found: dict[str, TestFile] = {}
+    root = root.absolute()
+    rules = _Rules(root, config)
+    found: set[str] = set()
     for start in _starts(root, config, tuple(paths)):
-        named = (
-            [start]
-            if start.is_file()
-            else [path for path in _walk(start, root, config) if _holds_tests(path, root, config)]
-        )
-        for path in named:
-            name = path.relative_to(root).as_posix()
-            found.setdefault(name, TestFile(name, count_tests(path)))
-    return sorted(found.values(), key=lambda file: file.path)
+        found.update([start] if os.path.isfile(start) else filter(rules.holds_tests, _walk(start, rules)))  # noqa: PTH113
+    prefix = os.path.join(root, "")  # noqa: PTH118
+    names = (path.removeprefix(prefix) for path in found if path.startswith(prefix))
+    return sorted(name for name in names if _is_utf8(name))
 
 
-def _starts(root: Path, config: PytestConfig, paths: tuple[str, ...]) -> Iterator[Path]:
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _starts(root: Path, config: PytestConfig, paths: tuple[str, ...]) -> Iterator[str]:
     if paths:
         for path in paths:
-            start = (root / path.partition("::")[0]).resolve()
-            if not start.exists() or not start.is_relative_to(root.resolve()):
+            # Symbolic links stay as they are written: pytest names the tests behind one by the link.
+            start = os.path.normpath(root / path.partition("::")[0])
+            if not Path(start).is_relative_to(root):
                 raise CallerMistake(
-                    f"the test path {path!r} does not exist in the repository.", next_step="Correct the tier's paths."
+                    f"the test path {path!r} is outside the project.", next_step="Correct the tier's paths."
                 )
-            yield root / os.path.relpath(start, root.resolve())
+            if not os.path.exists(start):  # noqa: PTH110
+                raise CallerMistake(
+                    f"the test path {path!r} does not exist{_nearest(Path(start))}.",
+                    next_step="Correct the tier's paths; they are taken as they are written, without wildcards.",
+                )
+            yield start
         return
     # pytest expands testpaths with this very function, so hidden folders and `**` mean the same.
     matches = (glob.glob(pattern, root_dir=root, recursive=True) for pattern in config.testpaths)  # noqa: PTH207
     from_config = sorted(match for found in matches for match in found)
     for match in from_config or ["."]:
-        yield root / match
+        yield os.path.normpath(root / match)
 
 
-def _walk(start: Path, root: Path, config: PytestConfig) -> Iterator[Path]:
-    ignored = _ignored_by_options(root, config)
-    for folder, folders, files in os.walk(start):
-        here = Path(folder)
-        folders[:] = sorted(name for name in folders if _recurses(here / name, root, config))
-        for name in sorted(files):
-            path = here / name
-            if not any(path == other or other in path.parents for other in ignored):
-                yield path
+def _nearest(missing: Path) -> str:
+    siblings = [path.name for path in missing.parent.iterdir()] if missing.parent.is_dir() else []
+    near = difflib.get_close_matches(missing.name, siblings, n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
-def _recurses(folder: Path, root: Path, config: PytestConfig) -> bool:
-    if (
-        folder.name == "__pycache__"
-        or (folder / "pyvenv.cfg").is_file()
-        or (folder / "conda-meta" / "history").is_file()
-    ):
-        return False
-    return not any(_matches(pattern, folder, root) for pattern in config.norecursedirs)
+class _Rules:
+    """pytest's rules for what is looked at, each ready to be asked about many absolute paths."""
+
+    def __init__(self, root: Path, config: PytestConfig) -> None:
+        every_module = config.has_option("--doctest-modules")
+        self._modules = [_matcher("*.py")] if every_module else [_matcher(p) for p in config.python_files]
+        self._texts = [_matcher(p) for p in config.values_of("--doctest-glob") or DOCTEST_FILES]
+        self._no_recursion = [_matcher(pattern) for pattern in config.norecursedirs]
+        self._ignored = {os.path.normpath(root / path) for path in config.values_of("--ignore")}
+        globs = [os.path.normpath(root / path) for path in config.values_of("--ignore-glob")]
+        self._ignored_globs = [pattern_of(translate(found)).match for found in globs]
+        self._enters_environments = config.has_option("--collect-in-virtualenv")
+
+    def holds_tests(self, path: str) -> bool:
+        return any(matches(path) for matches in (self._modules if path.endswith(".py") else self._texts))
+
+    def ignores(self, path: str) -> bool:
+        return path in self._ignored or any(matches(path) for matches in self._ignored_globs)
+
+    def enters(self, folder: str) -> bool:
+        return (
+            not folder.endswith("/__pycache__")
+            and not any(matches(folder) for matches in self._no_recursion)
+            and (self._enters_environments or not _is_environment(folder))
+        )
 
 
-def _matches(pattern: str, path: Path, root: Path) -> bool:
+def _matcher(pattern: str) -> Callable[[str], bool]:
     """As pytest's `fnmatch_ex`: a pattern without a separator is held against the name, one with it against the path."""
     if "/" not in pattern:
-        return fnmatch(path.name, pattern)
-    relative = path.relative_to(root).as_posix()
-    return fnmatch(f"/{relative}", pattern if pattern.startswith("/") else f"*/{pattern}")
+        match_name = pattern_of(translate(pattern)).match
+        return lambda path: match_name(path[path.rindex("/") + 1 :]) is not None
+    match_path = pattern_of(translate(pattern if pattern.startswith("/") else f"*/{pattern}")).match
+    return lambda path: match_path(path) is not None
 
 
-def _holds_tests(path: Path, root: Path, config: PytestConfig) -> bool:
-    if path.suffix == ".py":
-        return config.doctest_modules or any(_matches(pattern, path, root) for pattern in config.python_files)
-    globs = [option.partition("=")[2] for option in config.addopts if option.startswith("--doctest-glob=")]
-    return any(_matches(pattern, path, root) for pattern in globs or DOCTEST_FILES)
+def _is_environment(folder: str) -> bool:
+    return any(os.path.isfile(f"{folder}/{name}") for name in ("pyvenv.cfg", "conda-meta/history"))  # noqa: PTH113
 
 
-def _ignored_by_options(root: Path, config: PytestConfig) -> list[Path]:
-    values = [option.partition("=")[2] for option in config.addopts if option.startswith("--ignore=")]
-    values += [value for option, value in zip(config.addopts, config.addopts[1:], strict=False) if option == "--ignore"]
-    return [root / value for value in values]
+def _walk(start: str, rules: _Rules) -> Iterator[str]:
+    """The files below `start`, through symbolic links too, but never round in a circle. What cannot be read is left out."""
+    pending: list[tuple[str, tuple[tuple[int, int], ...]]] = [(start, ())]
+    while pending:
+        folder, above = pending.pop()
+        try:
+            found = os.stat(folder)  # noqa: PTH116
+            here = (found.st_dev, found.st_ino)
+            with os.scandir(folder) as entries:
+                inside = [] if here in above else list(entries)
+        except OSError:
+            continue
+        for entry in inside:
+            if rules.ignores(entry.path):
+                continue
+            if _safely(entry.is_file):
+                yield entry.path
+            elif _safely(entry.is_dir) and rules.enters(entry.path):
+                pending.append((entry.path, (*above, here)))
 
 
-def count_tests(path: Path) -> int:
-    """Guess how many tests a file holds, from its syntax tree: parametrize lists that are spelled out count fully."""
-    if path.suffix != ".py":
-        return 1
+def _safely(asks: Callable[[], bool]) -> bool:
+    """A link that leads round in a circle is neither a file nor a folder."""
     try:
-        source = path.read_text(encoding="utf-8", errors="replace")
+        return asks()
     except OSError:
-        return 1
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return max(1, len(re.findall(r"^\s*(?:async\s+)?def test", source, flags=re.MULTILINE)))
-    return max(1, sum(_count_in(node, 1) for node in tree.body))
-
-
-def _count_in(node: ast.stmt, times: int) -> int:
-    if isinstance(node, ast.ClassDef):
-        inside = times * _parametrized(node.decorator_list)
-        return sum(_count_in(child, inside) for child in node.body)
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test"):
-        return times * _parametrized(node.decorator_list)
-    if isinstance(node, ast.If | ast.Try):
-        return sum(_count_in(child, times) for child in node.body)
-    return 0
-
-
-def _parametrized(decorators: list[ast.expr]) -> int:
-    times = 1
-    for decorator in decorators:
-        if isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Attribute):
-            values = decorator.args[1:2] or [k.value for k in decorator.keywords if k.arg == "argvalues"]
-            if decorator.func.attr == "parametrize" and values and isinstance(values[0], ast.List | ast.Tuple):
-                times *= max(1, len(values[0].elts))
-    return times
+        return False

@@ -14,6 +14,10 @@ from ci_kit.errors import CallerMistake
 
 KNOWN_PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 PREFERRED_PYTHON = "3.13"
+MOST_PATCHES = 31  # no minor version of Python had more
+_CLAUSE = re.compile(
+    r"(?P<operator>~=|===?|!=|<=|>=|<|>)\s*v?(?P<bound>[0-9]+(?:\.[0-9]+)*)(?P<rest>\.\*|[-+._A-Za-z0-9]*)"
+)
 
 
 @dataclass(frozen=True)
@@ -28,11 +32,55 @@ class Project:
 def read_project(root: Path) -> Project:
     """Read the facts; raises `CallerMistake` for a `pyproject.toml` that is not TOML."""
     pyproject = read_pyproject(root)
-    project = pyproject.get("project")
-    requires = project.get("requires-python", "") if isinstance(project, dict) else ""
+    ini = _ini_files(root)
     version_file = root / ".python-version"
-    wanted = version_file.read_text(encoding="utf-8", errors="replace") if version_file.is_file() else ""
-    return Project(str(requires), next(iter(wanted.split()), ""), _linters(root, pyproject))
+    text = version_file.read_text(encoding="utf-8", errors="replace") if version_file.is_file() else ""
+    wanted = next(
+        (line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")), ""
+    )
+    return Project(_requires_python(pyproject, ini), wanted, _linters(root, pyproject, ini))
+
+
+def _ini_files(root: Path) -> configparser.RawConfigParser:
+    ini = configparser.RawConfigParser(strict=False)
+    for name in ("setup.cfg", "tox.ini"):
+        try:
+            ini.read(root / name, encoding="utf-8")
+        except (configparser.Error, UnicodeDecodeError):
+            continue
+    return ini
+
+
+def _requires_python(pyproject: Mapping[str, Any], ini: configparser.RawConfigParser) -> str:
+    """The specifier of the standard table, else poetry's, else the one of setuptools in `setup.cfg`."""
+    standard = _at(pyproject, "project", "requires-python")
+    if isinstance(standard, str):
+        return standard
+    poetry = _at(pyproject, "tool", "poetry", "dependencies", "python")
+    if isinstance(poetry, str):
+        return _from_poetry(poetry)
+    return ini.get("options", "python_requires", fallback="").replace("\n", " ").strip()
+
+
+def _at(data: object, *keys: str) -> object:
+    for key in keys:
+        data = data.get(key) if isinstance(data, Mapping) else None
+    return data
+
+
+def _from_poetry(constraint: str) -> str:
+    """Poetry's `^3.11` and `~3.11` as a PEP 440 specifier; what has alternatives (`||`) says nothing here."""
+    if "|" in constraint:
+        return ""
+    clauses = []
+    for word in re.sub(r"([<>=~^!])\s+", r"\1", constraint).replace(",", " ").split():
+        if caret := re.fullmatch(r"\^(([0-9]+)(\.[0-9.]+)?)", word):
+            clauses.append(f">={caret[1]},<{int(caret[2]) + 1}")
+        elif tilde := re.fullmatch(r"~(([0-9]+\.[0-9]+)(\.[0-9]+)?)", word):
+            clauses.append(f">={tilde[1]},=={tilde[2]}.*")
+        elif word != "*":
+            clauses.append(f"=={word}" if word[0].isdigit() else word)
+    return ",".join(clauses)
 
 
 def read_pyproject(root: Path) -> Mapping[str, Any]:
@@ -74,29 +122,41 @@ def default_python(project: Project) -> str:
 
 
 def admits(specifier: str, version: str) -> bool:
-    """Whether some release of the minor version (such as `3.12`) satisfies a PEP 440 specifier, told from its clauses.
+    """Whether some final release of the minor version (such as `3.12`) satisfies every clause of a PEP 440 specifier.
 
-    Patch releases count in the caller's favour: `>=3.12.4` admits 3.12, because its newest patch release does.
+    A clause that is no PEP 440 counts as satisfied: the installer says what is wrong with it.
     """
-    minor = _numbers(version)
-    for clause in filter(None, (part.strip() for part in specifier.split(","))):
-        match = re.fullmatch(r"(~=|===?|!=|<=|>=|<|>)\s*([0-9]+(?:\.[0-9]+)*)(\.\*)?.*", clause)
-        if match is None:
-            continue
-        operator, bound, wildcard = match[1], _numbers(match[2]), match[3]
-        ok = {
-            "~=": minor >= bound[:2] and minor[: len(bound) - 1] == bound[: len(bound) - 1][:2],
-            "==": minor[: len(bound)] == bound[:2],
-            "===": minor == bound[:2],
-            "!=": not ((wildcard or len(bound) == 2) and minor[: len(bound)] == bound[:2]),
-            "<=": minor <= bound[:2],
-            ">=": minor >= bound[:2],
-            "<": minor < bound if len(bound) <= 2 or not any(bound[2:]) else minor <= bound[:2],
-            ">": minor > bound if len(bound) <= 2 else minor >= bound[:2],
-        }[operator]
-        if not ok:
-            return False
-    return True
+    minor = _numbers(version)[:2]
+    clauses = [
+        (found["operator"], found["bound"], found["rest"])
+        for clause in specifier.split(",")
+        if (found := _CLAUSE.fullmatch(clause.strip()))
+    ]
+    return any(all(_satisfies((*minor, patch), *clause) for clause in clauses) for patch in range(MOST_PATCHES))
+
+
+def _satisfies(release: tuple[int, ...], operator: str, text: str, rest: str) -> bool:
+    """PEP 440's comparison of a final release with a bound, such as `>=`, `3.12`, `` or `==`, `3.12`, `.*`."""
+    bound = _numbers(text)
+    if rest == ".*":
+        same = release[: len(bound)] == bound[: len(release)] and not any(bound[len(release) :])
+        return operator != "===" and same != (operator == "!=")
+    width = max(len(release), len(bound))
+    left = (*release, *[0] * (width - len(release)))
+    # A pre-release of the bound comes before it, a post-release (or a local version) after it.
+    shift = 0 if not rest else (1 if rest.startswith(("+", ".post", "-", "post")) else -1)
+    right = (*bound, *[0] * (width - len(bound)), shift)
+    mine = (*left, 0)
+    return {
+        "~=": mine >= right and left[: len(bound) - 1] == bound[:-1],
+        "==": mine == right,
+        "===": mine == right and len(bound) == len(release),
+        "!=": mine != right,
+        "<=": mine <= right,
+        ">=": mine >= right,
+        "<": mine < right,
+        ">": mine > right,
+    }[operator]
 
 
 def newest(versions: tuple[str, ...]) -> str:
@@ -108,21 +168,17 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"[0-9]+", version))
 
 
-def _linters(root: Path, pyproject: Mapping[str, Any]) -> tuple[str, ...]:
+def _linters(root: Path, pyproject: Mapping[str, Any], ini: configparser.RawConfigParser) -> tuple[str, ...]:
     tool = pyproject.get("tool")
-    tables = set(tool) if isinstance(tool, dict) else set()
-    ini = configparser.RawConfigParser(strict=False)
-    for name in ("setup.cfg", "tox.ini"):
-        try:
-            ini.read(root / name, encoding="utf-8")
-        except (configparser.Error, UnicodeDecodeError):
-            continue
+    tables = set(tool) if isinstance(tool, Mapping) else set()
+
+    def has(*names: str) -> bool:
+        return any((root / name).is_file() for name in names)
+
     commands = {
-        "ruff check .": "ruff" in tables or any((root / name).is_file() for name in ("ruff.toml", ".ruff.toml")),
-        "flake8": (root / ".flake8").is_file() or ini.has_section("flake8"),
-        "mypy .": "mypy" in tables
-        or any((root / n).is_file() for n in ("mypy.ini", ".mypy.ini"))
-        or ini.has_section("mypy"),
-        "pyright": "pyright" in tables or (root / "pyrightconfig.json").is_file(),
+        "ruff check .": "ruff" in tables or has("ruff.toml", ".ruff.toml"),
+        "flake8": has(".flake8") or ini.has_section("flake8"),
+        "mypy .": "mypy" in tables or has("mypy.ini", ".mypy.ini") or ini.has_section("mypy"),
+        "pyright": "pyright" in tables or has("pyrightconfig.json"),
     }
     return tuple(command for command, configured in commands.items() if configured)

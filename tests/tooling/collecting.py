@@ -19,7 +19,11 @@ class Collector:
 
     def __init__(self, python: str) -> None:
         self._process = subprocess.Popen(
-            [python, "-I", __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [python, "-I", __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         )
 
     def files(self, root: Path, paths: Sequence[str] = ()) -> set[str]:
@@ -38,6 +42,8 @@ class Collector:
 
 
 def _serve() -> None:
+    import pytest  # noqa: F401, PLC0415 - once, before the forks
+
     for line in sys.stdin:
         root, paths = json.loads(line)
         reader, writer = os.pipe()
@@ -70,7 +76,7 @@ def _collect(root: str, paths: list[str]) -> dict[str, Any]:
     os.chdir(root)
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-        options = ["--collect-only", "-q", "-p", "no:cacheprovider", "--import-mode=importlib"]
+        options = ["--collect-only", "-q", "-p", "no:cacheprovider"]
         code = pytest.main([*options, *paths], plugins=[Listener()])
     # 2: a file of the tree cannot be imported, which is no matter here; 5: nothing was collected.
     return {"files": sorted(files)} if code in {0, 2, 5} else {"error": f"exit {code}: {said.getvalue()[-2000:]}"}

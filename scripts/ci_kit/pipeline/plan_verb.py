@@ -8,14 +8,14 @@ from pathlib import Path
 
 from ci_kit import inputs, secret_env
 from ci_kit.config import Config, load_config
-from ci_kit.discovery import TestFile, find_test_files
+from ci_kit.discovery import TestFile, find_paths, find_test_files
 from ci_kit.errors import CallerMistake, Exit
 from ci_kit.github import Annotation
 from ci_kit.inputs import setting
 from ci_kit.pipeline import planning
 from ci_kit.plan import AFTER, FIRST, Plan, write_plan
 from ci_kit.project import newest, read_project
-from ci_kit.pytest_config import PytestConfig, read_pytest_config
+from ci_kit.pytest_config import read_pytest_config
 from ci_kit.report import report_folder
 from ci_kit.split import estimated_seconds
 from ci_kit.tools import Tools
@@ -39,28 +39,25 @@ def run(given: PlanInputs, tools: Tools) -> int:
     if note := secret_env.check_required(config.required_secrets, secrets, tools.event):
         tools.workflow.log(note)
     project = read_project(root)
-    pytest_config = read_pytest_config(root)
-    files = _files(root, config, pytest_config, planning.event_kind(tools.event), single=given.single)
+    files = _files(root, config, planning.event_kind(tools.event), single=given.single)
     plan = planning.make_plan(config, project, tools.event, name=given.name, files=files, single=given.single)
     path = write_plan(report_folder(tools.environ), plan)
     _announce(plan, path, tools)
-    everything = find_test_files(root, pytest_config)
+    everything = find_paths(root, read_pytest_config(root))
     _say(plan, files, planning.unassigned(plan, everything), config, tools)
     return Exit.GOOD
 
 
-def _files(
-    root: Path, config: Config, pytest_config: PytestConfig, kind: str, *, single: bool
-) -> dict[str, list[TestFile]]:
+def _files(root: Path, config: Config, kind: str, *, single: bool) -> dict[str, list[TestFile]]:
     tiers = planning.tiers_of(config, kind)
     tiers = planning.single_tier(config, tiers) if single else tiers
     found = {}
     for tier in tiers:
         try:
-            found[tier.name] = find_test_files(root, pytest_config, tier.paths)
+            found[tier.name] = find_test_files(root, read_pytest_config(root, tier.paths), tier.paths)
         except CallerMistake as error:
             raise CallerMistake(
-                f"tier {tier.name}: {error.message}", next_step=error.next_step, file=config.file
+                f"tier {tier.name}: {error.message}", next_step=error.next_step, file=error.file or config.file
             ) from error
     return found
 

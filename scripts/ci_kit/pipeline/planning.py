@@ -137,10 +137,10 @@ def _refuse_doubles(tiers: Sequence[Tier], files: Mapping[str, Sequence[TestFile
                 )
 
 
-def unassigned(plan: Plan, everything: Sequence[TestFile]) -> tuple[str, ...]:
+def unassigned(plan: Plan, everything: Sequence[str]) -> tuple[str, ...]:
     """Test files that pytest would find and no tier of this plan holds."""
     held = {file for tier in plan.tiers for shard in tier.shards for file in shard}
-    return tuple(file.path for file in everything if file.path not in held)
+    return tuple(file for file in everything if file not in held)
 
 
 def matrix(plan: Plan, stage: int) -> dict[str, list[dict[str, Any]]]:
