@@ -6,7 +6,6 @@ import dataclasses
 import importlib
 import signal
 import sys
-import traceback
 from collections.abc import Mapping, Sequence
 from types import FrameType
 
@@ -111,6 +110,8 @@ def _say(workflow: Workflow, error: KitError) -> int:
 
 
 def _unexpected(error: Exception, environ: Mapping[str, str]) -> KitError:
+    import traceback  # noqa: PLC0415 - only here; every start would pay for it
+
     try:
         path = report.report_folder(environ) / "unexpected-error.txt"
         report.write_text(path, "".join(traceback.format_exception(error)))

@@ -7,7 +7,6 @@ package at run time, because planning may need nothing beyond the standard libra
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -222,6 +221,8 @@ def shown(data: object) -> str:
 
 def suggestion(found: object, known: object) -> str:
     """` (did you mean 'x'?)`, or nothing when no known word is near."""
+    import difflib  # noqa: PLC0415 - only for a mistake; every start would pay for it
+
     words = [str(word) for word in known] if isinstance(known, list | tuple | Mapping | set | frozenset) else []
     near = difflib.get_close_matches(str(found), words, n=1)
     return f" (did you mean {near[0]!r}?)" if near else ""

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -36,11 +35,10 @@ def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path: Path, monkeypa
     path = tmp_path / "a.json"
     report.write_text(path, "old")
 
-    def full(_handle: int, *_arguments: object, **_more: object) -> None:
-        os.close(_handle)
+    def full(_draft: Path, _target: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fdopen", full)
+    monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(InfrastructureFailure, match="No space left on device"):
         report.write_text(path, "new")
     assert path.read_text() == "old"
