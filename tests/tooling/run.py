@@ -16,7 +16,7 @@ from ci_kit.errors import KitError  # noqa: E402 - found through the line above
 
 from tooling.environment import environment_variables, prepare_environment  # noqa: E402
 
-LIMIT_SECONDS = 55 * 60
+LIMIT_SECONDS = 40 * 60
 ALONE = (
     "-n",
     "--numprocesses",
