@@ -31,31 +31,41 @@ _LISTING = r"""
 import sys
 if "" in sys.path:
     sys.path.remove("")
-import json, re
+import json, os, re
 def plain(name):
     return re.sub(r"[-_.]+", "-", name).lower()
-def name_and_version(each):
-    # The folder's name says both; reading every package's metadata takes three times as long.
-    match = re.fullmatch(r"([A-Za-z0-9._]+)-([^-]+)\.dist-info", getattr(getattr(each, "_path", None), "name", ""))
-    return match.groups() if match else (each.metadata["Name"], each.version)
-def requirements(each):
-    text = each.read_text("METADATA")
-    if text is None:
-        return each.requires or []
-    return re.findall(r"^Requires-Dist:[ \t]*(.+?)[ \t\r]*$", text.split("\n\n")[0], re.MULTILINE)
+def folders():
+    # Importing importlib.metadata costs more than all the rest, and only the old formats need it.
+    for place in sys.path:
+        for name in sorted(os.listdir(place)) if os.path.isdir(place) else ():
+            if name.endswith((".egg-info", ".egg-link", ".egg")):
+                yield from metadata()
+                return
+            match = re.match(r"([A-Za-z0-9._]+)-([^-]+)\.dist-info$", name)
+            if match:
+                yield match.group(1), match.group(2), os.path.join(place, name, "METADATA")
+def metadata():
+    from importlib.metadata import distributions
+    for each in distributions():
+        if each.metadata["Name"]:
+            yield each.metadata["Name"], each.version, each
+def requirements(where):
+    if not isinstance(where, str):
+        return where.requires or []
+    with open(where, encoding="utf-8", errors="replace") as file:
+        head = file.read().split("\n\n")[0]
+    return re.findall(r"^Requires-Dist:[ \t]*(.+?)[ \t\r]*$", head, re.MULTILINE)
 answer = {"version": "%d.%d.%d" % sys.version_info[:3], "platform": sys.platform, "installed": {}, "unmet": []}
 if sys.version_info >= (3, 9):
-    from importlib.metadata import distributions
     found, installed = {}, answer["installed"]
-    for each in distributions():
-        name, version = name_and_version(each)
-        if name and plain(name) not in found:
-            found[plain(name)], installed[plain(name)] = each, version
+    for name, version, where in folders():
+        if plain(name) not in found:
+            found[plain(name)], installed[plain(name)] = where, version
     added = set(json.loads(sys.argv[1]))
     if added:
         from packaging.requirements import Requirement
-        for name, each in found.items():
-            for text in requirements(each):
+        for name, where in found.items():
+            for text in requirements(where):
                 wanted = plain(re.match(r"[A-Za-z0-9._-]*", text).group())
                 if name not in added and wanted not in added:
                     continue

@@ -164,6 +164,7 @@ def uv(job: Job, *argv: str) -> None:
 def test_a_uv_project_from_decision_to_environment(job: Job, tmp_path: Path) -> None:
     write(job.workspace, {"pyproject.toml": UV_PROJECT, "json.py": "raise SystemExit('the consumer was imported')"})
     uv(job, "lock")
+    write(job.workspace, {".python-version": "3.8\n"})
     hostile = {
         "env_UV_PYTHON": "2.7",
         "env_UV_FROZEN": "1",

@@ -142,6 +142,12 @@ STEP = Step("packages", "installing from uv.lock", ("uv",))
             "not the one in the lock",
         ),
         (Source.UV, "No space left on device (os error 28)", InfrastructureFailure, "disk is full"),
+        (
+            Source.UV,
+            "error: Required uv version `==0.5` does not match the running version",
+            CallerMistake,
+            "uv-version",
+        ),
         (Source.REQUIREMENTS, "No solution found when resolving", CallerMistake, "mend it in the project"),
         (Source.REQUIREMENTS, "HTTP status client error (404 Not Found)", CallerMistake, "mend it in the project"),
     ],
@@ -151,6 +157,12 @@ def test_a_failure_says_whose_it_is(source: Source, output: str, kind: type[Exce
     assert type(error) is kind
     assert said in str(error)
     assert error.exit in {Exit.CALLER, Exit.INFRASTRUCTURE}
+
+
+def test_a_tool_that_cannot_be_installed_is_not_the_projects_fault() -> None:
+    steps = recipe(Choice(Source.POETRY, ""), PLACES)
+    kinds = [type(explain(step, Completed(step.argv, 1, "odd", 1.0), Choice(Source.POETRY, ""))) for step in steps]
+    assert kinds == [InfrastructureFailure] * 3 + [CallerMistake] * 2
 
 
 @pytest.mark.parametrize(("lock", "file"), [("uv.lock", "uv.lock"), ("../uv.lock", None)])

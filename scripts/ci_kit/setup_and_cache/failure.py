@@ -17,6 +17,7 @@ _STALE = re.compile(
 )
 _RELOCK = {Source.UV: "uv lock", Source.POETRY: "poetry lock", Source.PDM: "pdm lock", Source.PYLOCK: "your locker"}
 _DISK = re.compile(r"no space left on device|os error 28|disk quota exceeded", re.IGNORECASE)
+_UV_VERSION = re.compile(r"required uv version", re.IGNORECASE)
 _HASH = re.compile(r"hash mismatch", re.IGNORECASE)
 
 
@@ -47,5 +48,12 @@ def explain(step: Step, done: Completed, choice: Choice) -> KitError:
             f"{lock} does not match pyproject.toml any more.",
             next_step=f"Run `{relock}` and commit the lock.",
             file=None if lock.startswith("..") else lock,
+        )
+    if _UV_VERSION.search(text):
+        return CallerMistake(said, next_step="Set the input uv-version to a version that the project accepts.")
+    if step.preparing:
+        return InfrastructureFailure(
+            said,
+            next_step="The project is not to blame. If your index is a mirror, make sure that it has these versions.",
         )
     return CallerMistake(said, next_step="The lines above say which package or setting it is; mend it in the project.")

@@ -55,17 +55,19 @@ class Step:
     """One command. `phase` is the name under which its seconds are reported.
 
     A `tool` step has to do with Poetry or PDM: it runs in the scratch folder, because PDM leaves files where it runs.
+    A `preparing` step has nothing of the project in it.
     """
 
     phase: str
     what: str
     argv: tuple[str, ...]
     tool: bool = False
+    preparing: bool = False
 
 
 def recipe(choice: Choice, places: Places) -> tuple[Step, ...]:
     """All commands, in order."""
-    venv = Step("environment", "making the environment", _venv(places, places.python, places.venv))
+    venv = Step("environment", "making the environment", _venv(places, places.python, places.venv), preparing=True)
     return (venv, *_packages(choice, places), *_project(choice, places))
 
 
@@ -135,8 +137,14 @@ def _exporter(places: Places, name: str, *commands: tuple[str, ...]) -> tuple[St
     pip = (str(places.uv), "pip", "install", "--quiet", "--python", str(home / "bin" / "python"))
     install = (*pip, "--exclude-newer", "9999-01-01", "--no-deps", "--require-hashes", "-r", lock)
     return (
-        Step("export", f"making an environment for {name}", _venv(places, places.tool_python, home), tool=True),
-        Step("export", f"installing {name}", install, tool=True),
+        Step(
+            "export",
+            f"making an environment for {name}",
+            _venv(places, places.tool_python, home),
+            tool=True,
+            preparing=True,
+        ),
+        Step("export", f"installing {name}", install, tool=True, preparing=True),
         *(Step("export", f"reading {name}.lock", (str(home / "bin" / name), *words), tool=True) for words in commands),
     )
 
