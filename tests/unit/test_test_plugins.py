@@ -11,11 +11,11 @@ import pytest
 from ci_kit.clock import SystemClock
 from ci_kit.errors import CallerMistake, InfrastructureFailure
 from ci_kit.github import Event, Workflow
+from ci_kit.installed import Unmet
 from ci_kit.process import Completed
 from ci_kit.test_plugins import (
     NEEDED,
     Pin,
-    Unmet,
     clash,
     decide,
     ensure,
