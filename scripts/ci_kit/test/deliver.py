@@ -32,13 +32,15 @@ def deliver(run: ShardRun, ending: Ending, tools: Tools) -> int:
     results = _results(stream, record)
     notes = [*run.notes, *_notes(stream, record)]
     gathered = gather(run.data_folder) if run.measuring else None
-    if gathered is not None and gathered.broken:
-        notes.append(f"Coverage data of {gathered.broken} processes was incomplete and is left out: they were killed.")
+    # A process that was killed in the middle of a test never wrote its data.
+    lost = gathered.broken + len(record.running) if gathered is not None else 0
+    if lost:
+        notes.append(f"The coverage data of {lost} {'process' if lost == 1 else 'processes'} is lost, because it was killed.")
     if gathered is not None and not gathered.files and ending.code is not None:
         notes.append("Coverage measured nothing.")
     notes += _copy_stream(run)
     if gathered is not None:
-        _write_manifest(run, gathered)
+        _write_manifest(run, gathered, lost)
     write_text(
         run.folder / "junit.xml",
         junit_xml(results, suite=str(run.leg), timestamp=tools.clock.now().isoformat(), seconds=ending.seconds),
@@ -110,7 +112,7 @@ def _copy_stream(run: ShardRun) -> list[str]:
     return []
 
 
-def _write_manifest(run: ShardRun, gathered: Gathered) -> None:
+def _write_manifest(run: ShardRun, gathered: Gathered, lost: int) -> None:
     if run.measuring is None:
         return
     data = {
@@ -121,6 +123,7 @@ def _write_manifest(run: ShardRun, gathered: Gathered) -> None:
         "root": str(run.root),
         "source": list(run.measuring.source),
         "files": _files(gathered),
+        "broken": lost,
     }
     schema.check(data, schema.load("coverage-manifest"), what="coverage manifest")
     write_json(run.data_folder / "manifest.json", data)

@@ -136,9 +136,6 @@ def _interpreter(
     private: Path,
 ) -> tuple[Interpreter, Mapping[str, object]]:
     path = find_python(given.python, tools.environ, kit_folder)
-    added = test_plugins.ensure(path, tools, environ=environ, cwd=root).added
-    if added:
-        tools.workflow.log("Added to the environment: " + ", ".join(f"{name} {added[name]}" for name in sorted(added)))
     config: str | None = None
     if given.coverage:
         # A first, empty measurement of the probe itself shows whether a .pth file starts coverage.py here.
@@ -146,6 +143,11 @@ def _interpreter(
         environ = {**environ, "COVERAGE_PROCESS_START": str(_rc(private))}
         config = command.coverage_options(options).config
     python, settings = probe(path, tools, root=root, environ=environ, coverage_config=config)
+    if not python.distributions.keys() >= set(test_plugins.NEEDED):
+        added = test_plugins.ensure(path, tools, environ=environ, cwd=root).added
+        listed = ", ".join(f"{name} {added[name]}" for name in sorted(added))
+        tools.workflow.log(f"Added to the environment: {listed}.")
+        python, settings = probe(path, tools, root=root, environ=environ, coverage_config=config)
     check_pytest(python)
     return python, settings
 

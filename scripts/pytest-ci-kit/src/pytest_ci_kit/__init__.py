@@ -49,6 +49,7 @@ class _Shard:
         self._selector = Selector(task)
         self._recorder = Recorder(task, config)
         self._is_worker = hasattr(config, "workerinput")
+        self._runs_tests = False
         if not self._is_worker:
             self._recorder.session_starts()
 
@@ -77,14 +78,17 @@ class _Shard:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Never called in a controller: it does not collect."""
         self._recorder.collected(session.items)
+        self._runs_tests = True
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        """Say what is running, for the case that nobody comes back from it."""
-        self._recorder.running(nodeid)
+        """Say what is running, for the case that nobody comes back from it. A controller hears it of its workers."""
+        if self._runs_tests:
+            self._recorder.running(nodeid)
 
     def pytest_runtest_logfinish(self) -> None:
         """Nothing is running."""
-        self._recorder.running("")
+        if self._runs_tests:
+            self._recorder.running("")
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self) -> Generator[None, Any, None]:
@@ -98,6 +102,13 @@ class _Shard:
         """A worker that leaves threads behind is killed after ten seconds; its measurement is safe by then."""
         if self._is_worker:
             save_coverage()
+
+    @pytest.hookimpl(trylast=True, optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:  # noqa: ANN401 - xdist's own types
+        """Before xdist's own, behind the consumer's."""
+        from pytest_ci_kit.scheduling import scheduler  # noqa: PLC0415 - xdist is there only where this is called
+
+        return scheduler(config.getoption("dist"), config, log)
 
     @pytest.hookimpl(tryfirst=True, optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, sched: Any) -> None:  # noqa: ANN401 - any scheduler of xdist
