@@ -16,28 +16,29 @@ from pathlib import Path
 from common import ROOT, interleaved, ratio, read_options, report, seconds, spread, table
 
 KIT = ROOT / "scripts" / "ci-kit"
+PYTHON = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
 TRIVIAL = [str(KIT), "--version"]
+# What a job's own starts wait for: help is read after the environment is there and the verb is imported.
+PLAN = [[str(KIT), "pipeline", "plan", "--help"]]
+GATE = [[str(KIT), "coverage-combine", "combine", "--help"], [str(KIT), "pipeline", "gate", "--help"]]
 
 
 def environment(home: Path, *, uv: str | None) -> dict[str, str]:
     """An empty HOME and no settings but how this machine reaches its package index; uv on PATH, or on none."""
-    home.mkdir(parents=True)
+    (home / "tools").mkdir(parents=True)
     kept = {name: os.environ[name] for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "PIP_CERT") if name in os.environ}
-    path = "/usr/bin:/bin"
+    (home / "tools" / "python3").symlink_to(PYTHON)
     if uv:
-        (home / "tools").mkdir()
         (home / "tools" / "uv").symlink_to(uv)
-        path = f"{home / 'tools'}:{path}"
-    python = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
-    return {**kept, "HOME": str(home), "PATH": path, "CI_KIT_LAUNCHER_PYTHON": python}
+    return {**kept, "HOME": str(home), "PATH": f"{home / 'tools'}:/usr/bin:/bin"}
 
 
-def cold(folder: Path, numbers: itertools.count[int], uv: str | None) -> Callable[[], float]:
-    """Start in a new home each time: no environment, and nothing in uv's or pip's cache."""
+def cold(starts: list[list[str]], folder: Path, numbers: itertools.count[int], uv: str | None) -> Callable[[], float]:
+    """A job's starts in a new home each time: no environment, and nothing in uv's or pip's cache."""
 
     def once() -> float:
         env = environment(folder / f"cold-{next(numbers)}", uv=uv)
-        took = seconds(TRIVIAL, env=env)
+        took = sum(seconds(argv, env=env) for argv in starts)
         shutil.rmtree(env["HOME"])
         return took
 
@@ -58,21 +59,28 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="ci-kit-benchmark-") as name:
         folder = Path(name)
         env = environment(folder / "warm", uv=uv)
-        python = env["CI_KIT_LAUNCHER_PYTHON"]
         warm = interleaved(
             {
                 "warm start: `ci-kit --version`": lambda: seconds(TRIVIAL, env=env),
-                "`python -c pass`": lambda: seconds([python, "-c", "pass"], env=env),
+                "warm start: `ci-kit pipeline plan --help`": lambda: seconds(PLAN[0], env=env),
+                "`python -c pass`": lambda: seconds([PYTHON, "-c", "pass"], env=env),
             },
             rounds=warm_rounds,
             warm_up=2,
         )
         numbers = itertools.count()
-        first = {"cold start, installed by pip": cold(folder, numbers, None)}
-        if uv:
-            first["cold start, installed by uv"] = cold(folder, numbers, uv)
-        colds = interleaved(first, rounds=cold_rounds, warm_up=1)
-        versions = version([python, "-m", "pip", "--version"], env) + (
+        colds = interleaved(
+            {
+                f"cold start of the job {job}, installed by {'uv' if tool else 'pip'}": cold(
+                    starts, folder, numbers, tool
+                )
+                for tool in (None, uv)[: 2 if uv else 1]
+                for job, starts in (("plan", PLAN), ("gate", GATE))
+            },
+            rounds=cold_rounds,
+            warm_up=1,
+        )
+        versions = version([PYTHON, "-m", "pip", "--version"], env) + (
             f", {version([uv, '--version'], env)}" if uv else ""
         )
     rows = [[what, *spread(values, "ms", 1000)] for what, values in {**warm, **colds}.items()]
@@ -83,7 +91,7 @@ def main() -> None:
         tables=[table(["what", "median", "least", "most", "runs"], rows)],
         figures={
             "warm_start_vs_python": ratio(warm, "warm start: `ci-kit --version`", "`python -c pass`"),
-            "cold_environment_seconds": statistics.median(colds["cold start, installed by pip"]),
+            "cold_environment_seconds": statistics.median(colds["cold start of the job plan, installed by pip"]),
         },
         versions=versions,
         options=options,

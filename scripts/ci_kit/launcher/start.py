@@ -41,7 +41,10 @@ def start() -> int:
         try:
             Path(cache, "python").unlink()
         except OSError:
-            print(f"ci-kit: {cache}/python names an interpreter that is now {why}. Remove that file.", file=sys.stderr)
+            message = f"{cache}/python names an interpreter that is now {why}. Remove that file."
+            print(f"ci-kit: {message}", file=sys.stderr)
+            if os.environ.get("GITHUB_ACTIONS") == "true":
+                print(f"::error title=ci-kit::{message}")
             return 3
         os.execv(launcher, [launcher, *argv])  # noqa: S606 - an argument list, no shell wanted
     base = base_interpreter()
