@@ -262,6 +262,21 @@ def test_a_cache_misses_then_hits_by_prefix_then_exactly(run: Runs) -> None:
     assert (transfers, "matched [k-2] hit [true] of 2" in log) == (["exact", "exact"], True)
 
 
+ABSOLUTE = f"""
+- uses: {CACHE}
+  id: kept
+  with: {{path: "${{{{ runner.temp }}}}/kept", key: whole}}
+- run: echo "hit [${{{{ steps.kept.outputs.cache-hit }}}}]"; mkdir -p "$RUNNER_TEMP/kept"; ls "$RUNNER_TEMP/kept"; touch "$RUNNER_TEMP/kept/left"
+"""
+
+
+def test_a_cache_of_an_absolute_path_is_found_by_another_job(run: Runs) -> None:
+    run(workflow(ABSOLUTE))
+    log = run(workflow(ABSOLUTE)).one("job").log
+    assert "hit [true]" in log
+    assert "left" in log.splitlines()
+
+
 SURROUNDINGS = f"""
 - run: |
     env | sort > env.txt

@@ -1,10 +1,25 @@
 // Restore and save with the rules of actions/cache: an exact hit is not saved again, and failing to save is no failure.
+import path from 'node:path'
 import * as cache from '@actions/cache'
 import * as core from '@actions/core'
 import {isTrue, list} from './common.mjs'
 
 const PRIMARY = 'CACHE_KEY'
 const MATCHED = 'CACHE_RESULT'
+
+// A hosted runner's folders have the same names in every job; here they do not, and an entry belongs to its paths' names.
+// So the job's own folder is made `~` for the toolkit, and paths below it are told from there on, as in every other job.
+function stable(paths) {
+  const {RUNNER_TEMP: temporary = '', GITHUB_WORKSPACE: workspace = '', HOME: home = ''} = process.env
+  const own = path.dirname(temporary) + path.sep
+  if (!workspace.startsWith(own)) return paths
+  process.env.HOME = own
+  return paths.map(each => {
+    const [, not, rest] = /^(!?)(.*)$/.exec(each)
+    const whole = /^~(\/|$)/.test(rest) ? path.join(home, rest.slice(1)) : rest
+    return whole.startsWith(own) ? `${not}~/${whole.slice(own.length)}` : each
+  })
+}
 
 // GitHub compares keys without regard to case.
 function same(key, other) {
@@ -18,7 +33,7 @@ export async function restore({remember}) {
     return
   }
   const key = core.getInput('key', {required: true})
-  const paths = list('path', {required: true})
+  const paths = stable(list('path', {required: true}))
   const restoreKeys = list('restore-keys')
   if (remember) core.saveState(PRIMARY, key)
   else core.setOutput('cache-primary-key', key)
@@ -55,7 +70,7 @@ export async function save({remembered}) {
     }
     const chunk = Number.parseInt(core.getInput('upload-chunk-size'), 10)
     const options = chunk > 0 ? {uploadChunkSize: chunk} : {}
-    const id = await cache.saveCache(list('path', {required: true}), key, options, isTrue('enableCrossOsArchive'))
+    const id = await cache.saveCache(stable(list('path', {required: true})), key, options, isTrue('enableCrossOsArchive'))
     if (id === -1) return false
     core.info(`Cache saved with key: ${key}`)
   } catch (error) {
