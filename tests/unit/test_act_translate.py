@@ -86,6 +86,8 @@ def test_container_mode_keeps_services_and_shells() -> None:
     assert list(job["services"]) == ["redis"]
     assert "shell" not in job["steps"][1]
     assert job["steps"][1]["run"] == "echo ${{ runner.tool_cache }}"
+    assert job["steps"][1]["env"]["ACTIONS_RUNTIME_TOKEN"] == ""
+    assert "env" not in job["steps"][0]
 
 
 def test_the_declared_jobs_are_known_with_their_steps() -> None:

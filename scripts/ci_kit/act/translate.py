@@ -19,6 +19,14 @@ from ci_kit.act.references import Reference
 PREPARE_STEP = "ci-kit-act-prepare"
 NAME_PATTERN = re.compile(r"@(\d+)»(.*?)«(?:-(\d+))?")
 
+RUNTIME_VARIABLES = (
+    "ACTIONS_RESULTS_URL",
+    "ACTIONS_RUNTIME_URL",
+    "ACTIONS_CACHE_URL",
+    "ACTIONS_RUNTIME_TOKEN",
+    "ACTIONS_CACHE_SERVICE_V2",
+)
+
 ENTRIES: Mapping[str, tuple[str, str]] = {
     "self-reference": ("`$/path` became `owner/name/path@sha`", "nektos/act#6189"),
     "own-path": (
@@ -35,6 +43,7 @@ ENTRIES: Mapping[str, tuple[str, str]] = {
         "`run` steps got a shell without a terminal and without `ACTIONS_*`",
         "act runs steps without a terminal",
     ),
+    "no-runtime": ("`run` steps in a container got empty `ACTIONS_*` variables", "act gives them to actions only"),
     "own-home": ("each job got a HOME and a tool cache of its own", "act gives each job its own"),
     "job-name": (
         "job names were marked, to tell called jobs and matrix legs apart in act's log",
@@ -117,11 +126,25 @@ class Translator:
             return
         self._refused(step)
         self._uses(step, owner, own_paths)
-        if self.host_shell is not None and tree.get(step, "run") is not None:
+        if tree.get(step, "run") is None:
+            return
+        if self.host_shell is None:
+            self._hide_runtime(step)
+        else:
             shell = shell_command(tree.text(step, "shell") or default_shell)
             if shell is not None:
                 self._count("no-terminal")
                 tree.put(step, "shell", f"{self.host_shell} {shell}")
+
+    def _hide_runtime(self, step: yaml.MappingNode) -> None:
+        env = tree.mapping(step, "env")
+        if env is None and tree.get(step, "env") is None:
+            env = tree.new_mapping({})
+            step.value.append((tree.scalar("env"), env))
+        if env is not None:  # an expression for the whole block stays
+            self._count("no-runtime")
+            for name in RUNTIME_VARIABLES:
+                tree.put(env, name, "")
 
     def _uses(self, node: yaml.MappingNode, owner: Reference, own_paths: bool) -> None:
         uses = tree.text(node, "uses")
