@@ -280,11 +280,10 @@ def test_a_worker_dies_in_a_test(consumer: Callable[..., Consumer], environment:
     assert ran.manifest["broken"] == 1
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_the_time_limit(consumer: Callable[..., Consumer], workers: str) -> None:
+def test_the_time_limit(consumer: Callable[..., Consumer]) -> None:
     hang = "import threading\n\n\ndef test_hangs():\n    threading.Event().wait(120)\n"
     here = consumer({"test_a.py": "def test_good():\n    pass\n", "test_b.py": hang})
-    ran = here.run("--workers", workers, env={"CI_KIT_TIMEOUT": "8s"})
+    ran = here.run("--workers", "2", env={"CI_KIT_TIMEOUT": "20s"})
     assert ran.code == 3, ran.log
     assert ran.outcomes == {"test_good": "passed"}
     assert "time limit" in ran.report["why"]
@@ -358,7 +357,7 @@ SURROUNDINGS = """\
         assert not forbidden
 
     def test_commands():
-        os.write(1, b"::set-output name=x::y\\n")
+        os.write(1, b"\\n::set-output name=x::y\\n")
     """
 
 

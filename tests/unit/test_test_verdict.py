@@ -68,6 +68,9 @@ def test_a_usage_error_quotes_pytest() -> None:
     output = "usage: pytest\nERROR: file or directory not found: nowhere\n\n"
     judgement = judge(Ending(4, 1.0, output=output), Stream(), Record())
     assert judgement.why.endswith("file or directory not found: nowhere")
+    output = "ERROR: usage: pytest [options]\npytest: error: unrecognized arguments: --x\n  rootdir: /w\n"
+    judgement = judge(Ending(4, 1.0, output=output), Stream(), Record())
+    assert judgement.why.endswith("configuration: unrecognized arguments: --x")
 
 
 def test_a_conftest_that_raises_is_named() -> None:

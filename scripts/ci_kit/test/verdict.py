@@ -93,5 +93,7 @@ def _signal(number: int) -> str:
 
 def _last(ending: Ending) -> str:
     lines = [line.strip() for line in ending.output.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith(("ERROR:", "ERROR "))] or lines[-1:]
-    return errors[-1].removeprefix("ERROR:").strip() if errors else "it said nothing."
+    # argparse names the option below the usage, pytest everything else behind "ERROR:".
+    of_options = [line.partition(": error: ")[2] for line in lines if ": error: " in line]
+    of_pytest = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
+    return (of_options or of_pytest or lines or ["it said nothing."])[-1]
