@@ -16,6 +16,7 @@ import pytest
 from ci_kit.act.copies import Wanted
 from ci_kit.act.request import Request, Result
 from ci_kit.act.run import run_act
+from ci_kit.act.servers import Servers, Service
 from ci_kit.act.session import marked
 from ci_kit.errors import CallerMistake, InfrastructureFailure
 from ci_kit.tools import KIT_ROOT
@@ -429,6 +430,23 @@ def test_a_service_is_served_by_a_local_server(run: Runs, require_server: Callab
         taken.listen()
         with pytest.raises(InfrastructureFailure, match=f"port {port} is in use"):
             run(files)
+
+
+def test_two_runs_with_one_port_take_turns(require_server: Callable[[str], str], tmp_path: Path) -> None:
+    require_server("redis-server")
+    service, said = Service("redis:7", free_port()), list[str]()
+    first, second = (Servers(tmp_path / name, tmp_path / "locks", said.append) for name in ("first", "second"))
+    try:
+        first.start([service], os.environ, 30)
+        with pytest.raises(InfrastructureFailure, match=f"another run holds port {service.port}"):
+            second.start([service], os.environ, 0.3)
+        assert said == [f"waiting for another run's service on port {service.port}"]
+        first.stop()
+        second.stop()
+        second.start([service], os.environ, 30)
+    finally:
+        first.stop()
+        second.stop()
 
 
 def free_port() -> int:

@@ -22,10 +22,13 @@ class ActInputs:
     event: str = setting("push", text, "push, pull_request, workflow_dispatch, schedule, …")
     workflow: str = setting("", text, "only this workflow file")
     job: str = setting("", text, "only this job of the workflow (called jobs cannot be chosen)")
-    matrix: tuple[str, ...] = setting((), words, "only legs with these values: key:value …")
-    secret: tuple[str, ...] = setting((), words, "names of secrets; their values come from the environment")
+    matrix: tuple[str, ...] = setting((), words, "only legs with these values: key:value, separated by blanks")
+    secret: tuple[str, ...] = setting(
+        (), words, "names of secrets, separated by blanks; their values come from the environment"
+    )
     var: tuple[str, ...] = setting((), lines, "configuration variables: name=value, one a line")
-    env: tuple[str, ...] = setting((), lines, "further environment of every job: name=value, one a line")
+    # Not `env`: CI_KIT_ENV is the secret that consumers pass to the kit's workflows.
+    job_env: tuple[str, ...] = setting((), lines, "further environment of every job: name=value, one a line")
     input: tuple[str, ...] = setting((), lines, "inputs of workflow_dispatch: name=value, one a line")
     container: str = setting("", text, "run jobs in this local image instead of on this machine")
     actions: str = setting("auto", choice("auto", "genuine", "stand-ins"), "auto: genuine where github.com is reached")
@@ -36,7 +39,7 @@ class ActInputs:
     tag: str = setting("", text, "push this tag instead of a branch")
     repository: str = setting("", text, "owner/name (default: from the remote origin)")
     number: int = setting(1, integer(1, 10**9), "the pull request's number")
-    label: tuple[str, ...] = setting((), words, "labels of the pull request")
+    label: tuple[str, ...] = setting((), words, "labels of the pull request, separated by blanks")
     fork: bool = setting(False, boolean, "true: the pull request comes from a fork, without secrets")
     output: Path | None = setting(None, path, "where the report, summaries and artifacts go (default: .ci-kit/act)")
     cache: Path | None = setting(
@@ -75,7 +78,7 @@ def run(inputs: ActInputs, tools: Tools) -> int:
         matrix=inputs.matrix,
         secrets={name: tools.environ[name] for name in inputs.secret},
         variables=_pairs("var", inputs.var),
-        env=_pairs("env", inputs.env),
+        env=_pairs("job-env", inputs.job_env),
         container=inputs.container,
         actions=inputs.actions,
         services=inputs.services,

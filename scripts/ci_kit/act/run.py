@@ -93,12 +93,12 @@ def run_act(
     offline = request.actions == "stand-ins" or (request.actions == "auto" and not _github_answers())
     stand_ins = preparation.prepare_stand_ins(runner, environ, KIT_ROOT, tools) if offline else None
     folder = Path(tempfile.mkdtemp(prefix="ci-kit-act-")).resolve()
-    servers = Servers(folder / "servers")
+    servers = Servers(folder / "servers", tools / "ports", write)
     machine = Machine(runner, environ, folder, tools, act, version, stand_ins, servers, write)
     try:
         prepared = _prepare(request, machine, kit_root)
         if not request.container and request.services != "none":
-            servers.start(prepared.services, environ)
+            servers.start(prepared.services, environ, request.limit_seconds)
         return _run(request, machine, prepared)
     finally:
         servers.stop()

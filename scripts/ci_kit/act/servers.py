@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import shutil
@@ -10,9 +11,10 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from ci_kit.errors import InfrastructureFailure
 
@@ -38,26 +40,53 @@ class Servers:
     """The servers of one run."""
 
     folder: Path
+    locks: Path
+    say: Callable[[str], None] = print
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    held: list[IO[bytes]] = field(default_factory=list)
     started: list[str] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
 
-    def start(self, services: Iterable[Service], environ: Mapping[str, str]) -> None:
+    def start(self, services: Iterable[Service], environ: Mapping[str, str], limit_seconds: float) -> None:
         """Start each distinct service; what is not installed is listed in `absent`.
 
-        Raises `InfrastructureFailure` for a port that is taken and for a server that does not come up.
+        A port that another run of this user holds is waited for. Raises `InfrastructureFailure` for a port that something
+        else holds, for one that stays held, and for a server that does not come up.
         """
-        for service in dict.fromkeys(services):
+        deadline = time.monotonic() + limit_seconds
+        # By port, so that two runs with the same services never wait for each other.
+        for service in sorted(dict.fromkeys(services), key=lambda each: each.port):
             commands = _commands(service, self.folder / f"{service.kind}-{service.port}", environ)
             if commands is None:
                 self.absent.append(f"{service.image} (no local server for it is installed)")
                 continue
+            self._hold(service.port, deadline)
             if not _free(service.port):
                 raise InfrastructureFailure(
                     f"port {service.port} is in use, so {service.kind} cannot be started for {service.image}.",
                     next_step="Stop what listens there, or run with --services none to use it.",
                 )
             self._start(service, commands, environ)
+
+    def _hold(self, port: int, deadline: float) -> None:
+        self.locks.mkdir(parents=True, exist_ok=True)
+        lock = (self.locks / f"port-{port}.lock").open("wb")
+        self.held.append(lock)
+        waiting = False
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise InfrastructureFailure(
+                        f"another run holds port {port} for a service.", next_step="Wait for that run, then try again."
+                    ) from None
+                if not waiting:
+                    self.say(f"waiting for another run's service on port {port}")
+                    waiting = True
+                time.sleep(0.1)
+            else:
+                return
 
     def _start(self, service: Service, commands: Sequence[Sequence[str]], environ: Mapping[str, str]) -> None:
         home = self.folder / f"{service.kind}-{service.port}"
@@ -94,6 +123,9 @@ class Servers:
                     os.killpg(child.pid, signal.SIGKILL)
                 child.wait()
         self.running.clear()
+        for lock in self.held:
+            lock.close()
+        self.held.clear()
 
 
 def service_of(image: str, ports: Iterable[object], env: Mapping[str, str]) -> Service | None:
