@@ -101,8 +101,13 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_is_red_and_says_why(case: Case, tmp_path: Path) -> None:
-    repo = lay(tmp_path / "repo", {**{k: v for k, v in PROJECT.items() if case.files.get(k, "") is not None}, **{
-        k: v for k, v in case.files.items() if v is not None}})
+    repo = lay(
+        tmp_path / "repo",
+        {
+            **{k: v for k, v in PROJECT.items() if case.files.get(k, "") is not None},
+            **{k: v for k, v in case.files.items() if v is not None},
+        },
+    )
     result = run(repo, tmp_path / "out", **case.wanted)
 
     assert result.verdict == "failure"
@@ -113,7 +118,9 @@ def test_is_red_and_says_why(case: Case, tmp_path: Path) -> None:
     text = "\n".join(job.log + "\n".join(note.message for note in job.annotations) for job in failed)
     for words in case.says:
         assert words in text
-    assert f"exit code {case.code}" in text or f"exit status {case.code}" in "\n".join([*step.log, *failed[0].errors, text])
+    assert f"exit code {case.code}" in text or f"exit status {case.code}" in "\n".join(
+        [*step.log, *failed[0].errors, text]
+    )
     if case.gate is not None:
         gate = result.one("gate")
         assert gate.result == case.gate

@@ -12,7 +12,7 @@ import pytest
 from act.consumer import PROJECT, PYTHON, ROOT, SINGLE, commit, copy_example, git, lay, run
 from ci_kit.act.request import Result
 
-SECRET = "a-value-that-nobody-may-see"  # noqa: S105 - it is looked for in everything that the run leaves behind
+SECRET = "a-value-that-nobody-may-see"
 
 READS_SECRET = f"""
 import os
@@ -44,7 +44,13 @@ def test_a_pull_request_from_a_fork_needs_no_secret(tmp_path: Path) -> None:
     config = PROJECT[".github/ci-kit.yml"] + "secrets: {required: [API_KEY]}\n"
     repo = lay(tmp_path / "repo", {**PROJECT, ".github/ci-kit.yml": config, "tests/test_secret.py": READS_SECRET})
     git(repo, "checkout", "-q", "-b", "change")
-    lay(repo, {"src/new.py": "NUMBER = 1\n", "tests/test_new.py": "import new\n\n\ndef test_new():\n    assert new.NUMBER == 1\n"})
+    lay(
+        repo,
+        {
+            "src/new.py": "NUMBER = 1\n",
+            "tests/test_new.py": "import new\n\n\ndef test_new():\n    assert new.NUMBER == 1\n",
+        },
+    )
 
     result = run(repo, tmp_path / "out", event="pull_request", fork=True, branch="change", base="main")
 
@@ -59,7 +65,9 @@ def test_a_secret_reaches_the_tests_and_nothing_else(tmp_path: Path) -> None:
     workflow = PROJECT[".github/workflows/ci.yml"] + "    secrets:\n      CI_KIT_ENV: ${{ secrets.CI_KIT_ENV }}\n"
     config = f'python: ["{PYTHON}"]\ntiers: [{{name: unit, paths: [tests], env: {{EXPECTS_SECRET: "1"}}}}]\n'
     files = {".github/workflows/ci.yml": workflow, "tests/test_secret.py": READS_SECRET}
-    repo = lay(tmp_path / "repo", {**PROJECT, **files, ".github/ci-kit.yml": config + "secrets: {required: [API_KEY]}\n"})
+    repo = lay(
+        tmp_path / "repo", {**PROJECT, **files, ".github/ci-kit.yml": config + "secrets: {required: [API_KEY]}\n"}
+    )
 
     result = run(repo, tmp_path / "out", secrets={"CI_KIT_ENV": f"API_KEY={SECRET}"})
 
@@ -81,7 +89,9 @@ def test_each_kind_of_event_has_its_depth_and_a_tier_can_wait(branch: str, tiers
     result = run(repo, tmp_path / "out", branch=branch, default_branch="main")
 
     assert result.verdict == "success", results(result)
-    ran = {str(job.matrix["tier"]) for job in result.jobs if job.id in {"test", "test-after"} and job.result == "success"}
+    ran = {
+        str(job.matrix["tier"]) for job in result.jobs if job.id in {"test", "test-after"} and job.result == "success"
+    }
     assert ran == tiers
     assert {job.result for job in result.find("test-after")} == ({"success"} if "late" in tiers else {"skipped"})
     if "late" in tiers:  # two shards and one file: the empty shard is no failure
@@ -138,10 +148,20 @@ def test_the_demo_runs_from_a_fresh_clone_twice(tmp_path: Path, require_server: 
     hits = []
     for _ in range(2):
         done = subprocess.run(
-            [clone / "scripts" / "demo"], cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=900, check=False
+            [clone / "scripts" / "demo"],
+            cwd=tmp_path,
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=900,
+            check=False,
         )
         assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
-        lines = dict(line.split(None, 1) for line in done.stdout.splitlines() if line.startswith(("coverage ", "HTML ", "cache ")))
+        lines = dict(
+            line.split(None, 1)
+            for line in done.stdout.splitlines()
+            if line.startswith(("coverage ", "HTML ", "cache "))
+        )
         assert float(lines["coverage"].split()[0]) > 90
         assert Path(lines["HTML"].strip()).is_file()
         hits.append({word.strip() for word in lines["cache"].split(",")})

@@ -37,7 +37,13 @@ PROJECTS = [
 
 def command(*words: str | Path, cwd: Path, **env: str) -> str:
     done = subprocess.run(
-        [str(word) for word in words], cwd=cwd, env={**os.environ, **env}, capture_output=True, text=True, timeout=300, check=False
+        [str(word) for word in words],
+        cwd=cwd,
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -74,8 +80,12 @@ def plain_run(repo: Path, project: Project, folder: Path) -> Plain:
     command(UV, "venv", "--python", sys.executable, folder / "venv", cwd=here)
     python = folder / "venv" / "bin" / "python"
     command(UV, "pip", "install", "--python", python, *project.install, cwd=here)
-    collected = command(python, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "-o", "addopts=", cwd=here)
-    command(python, "-m", "coverage", "run", "--parallel-mode", "-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=here)
+    collected = command(
+        python, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "-o", "addopts=", cwd=here
+    )
+    command(
+        python, "-m", "coverage", "run", "--parallel-mode", "-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=here
+    )
     command(python, "-m", "coverage", "combine", cwd=here)
     # Which lines are statements is the reporting version's own rule (7.10 counts docstrings of classes, 7.17 does not),
     # so the project's own coverage measures and the kit's version reports.
@@ -119,7 +129,9 @@ def test_the_pipeline_says_what_a_plain_run_says(project: Project, sources: Path
     # The verdict is plain pytest's (plain_run holds that every test passes there).
     assert {entry["outcome"] for leg in legs for entry in leg["results"]} <= {"passed", "skipped", "xfailed"}
     # The one number, to the line and to the branch.
-    combined = json.loads(next(result.folder.glob("artifacts/ci-coverage-a1/**/coverage.json")).read_text(encoding="utf-8"))
+    combined = json.loads(
+        next(result.folder.glob("artifacts/ci-coverage-a1/**/coverage.json")).read_text(encoding="utf-8")
+    )
     assert covered(combined) == covered(plain.coverage)
     assert combined["totals"]["covered_lines"] == plain.coverage["totals"]["covered_lines"]
     assert combined["totals"]["percent_covered"] == plain.coverage["totals"]["percent_covered"]
