@@ -105,20 +105,26 @@ class Consumer:
         return {**kept, **files, "RUNNER_TEMP": str(self.temp), "PYTHONDONTWRITEBYTECODE": "1", **more}
 
     def run(self, *options: str, env: Mapping[str, str] | None = None, verb: str = "run") -> Ran:
-        environ = self.environ(**(env or {}))
+        with self.start(*options, env=env, verb=verb) as step:
+            out, _ = step.communicate(timeout=300)
+        return self.ended(step.returncode, out.decode(errors="replace"))
+
+    def start(self, *options: str, env: Mapping[str, str] | None = None, verb: str = "run") -> subprocess.Popen[bytes]:
         for name in ("OUTPUT", "STEP_SUMMARY"):
             (self.temp / name).write_text("", encoding="utf-8")
         argv = [sys.executable, "-c", _START, "test", verb]
         if verb == "run":
             argv += ["--python", str(self.python)]
-        done = subprocess.run(
-            [*argv, *options], check=False, cwd=self.root, env=environ, timeout=300,
+        return subprocess.Popen(
+            [*argv, *options], cwd=self.root, env=self.environ(**(env or {})),
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
+
+    def ended(self, code: int, log: str) -> Ran:
         outputs = read_outputs(self.temp / "OUTPUT")
         return Ran(
-            done.returncode,
-            done.stdout.decode(errors="replace"),
+            code,
+            log,
             Path(outputs.get("results", self.temp / "none")),
             outputs,
             (self.temp / "STEP_SUMMARY").read_text(encoding="utf-8"),

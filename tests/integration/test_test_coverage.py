@@ -167,6 +167,17 @@ def test_releases_without_a_pth_file_measure_the_same(
     assert lines == {name: {line for arc in expected[name] for line in arc if line > 0} for name in expected}
 
 
+def test_a_project_that_has_its_subprocesses_measured_already(
+    expected: Arcs, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    environment = Environment.make(tmp_path_factory.mktemp("patching") / "venv", ("pytest", "coverage==7.10.7"))
+    patched = FILES["pyproject.toml"].replace("branch = true", 'branch = true\n        patch = ["subprocess"]')
+    here = Consumer.make(tmp_path, environment, {**FILES, "pyproject.toml": patched})
+    ran = here.run("--workers", "2")
+    assert ran.code == 0, ran.log
+    assert delivered([ran], here.root) == expected
+
+
 def test_no_configuration_at_all(newest: Environment, tmp_path: Path) -> None:
     files = {
         "lib/__init__.py": "X = 1\n",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -288,6 +290,24 @@ def test_the_time_limit(consumer: Callable[..., Consumer]) -> None:
     assert ran.outcomes == {"test_good": "passed"}
     assert "time limit" in ran.report["why"]
     assert "test_b.py::test_hangs" in ran.report["why"]
+
+
+def test_the_job_is_cancelled(consumer: Callable[..., Consumer]) -> None:
+    """What is known by then is reported, and nothing stays behind."""
+    text = "import os, threading\n\n\ndef test_good():\n    pass\n\n\n"
+    text += "def test_hangs():\n    os.write(1, b'hanging in %d\\n' % os.getpid())\n    threading.Event().wait(120)\n"
+    here = consumer({"test_a.py": text})
+    with here.start("--workers", "1", "--pytest-args", "-s", "--coverage", "false") as step:
+        assert step.stdout is not None
+        process = next(int(line.split()[-1]) for line in step.stdout if b"hanging in" in line)
+        step.terminate()
+        log = step.stdout.read().decode()
+    assert step.returncode == 128 + signal.SIGTERM, log
+    ran = here.ended(step.returncode, log)
+    assert ran.outcomes == {"test_good": "passed"}
+    assert "test_a.py::test_hangs" in ran.report["why"]
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
 
 
 def test_pytest_refuses(consumer: Callable[..., Consumer]) -> None:
