@@ -60,7 +60,10 @@ class Selection:
 
 @dataclass(frozen=True)
 class Plan:
-    """The whole run. `jobs` maps every job of the workflow to whether this run announces it."""
+    """The whole run. `jobs` maps every job of the workflow to whether this run announces it.
+
+    `attempt` is the run attempt that made the plan: whatever it announces ran in this attempt or in a later one.
+    """
 
     name: str
     event: str
@@ -68,6 +71,7 @@ class Plan:
     tiers: tuple[PlannedTier, ...]
     pythons: tuple[str, ...]
     jobs: Mapping[str, bool] = field(default_factory=dict)
+    attempt: int = 1
 
     def legs(self, stage: int | None = None) -> Iterator[Leg]:
         """Every leg, of one stage or of both."""
@@ -91,7 +95,7 @@ class Plan:
         if shard.count != len(shards):
             raise CallerMistake(
                 f"input shard: {shard} does not fit the plan, which cuts {tier} into {len(shards)}.",
-                next_step=f"Use {shard.index}/{len(shards)}, or leave the plan out.",
+                next_step=f"Use one of 1/{len(shards)} to {len(shards)}/{len(shards)}, or leave the plan out.",
             )
         mine = frozenset(shards[shard.index - 1])
         others = frozenset(file for files in shards for file in files) - mine
@@ -113,6 +117,7 @@ def write_plan(folder: Path, plan: Plan) -> Path:
             "name": plan.name,
             "event": plan.event,
             "commit": plan.commit,
+            "attempt": plan.attempt,
             "pythons": list(plan.pythons),
             "jobs": dict(plan.jobs),
             "tiers": [
@@ -151,6 +156,7 @@ def read_plan(path: Path) -> Plan:
         commit=data["commit"],
         pythons=tuple(data["pythons"]),
         jobs=dict(data["jobs"]),
+        attempt=data.get("attempt", 1),
         tiers=tuple(
             PlannedTier(
                 name=tier["name"],

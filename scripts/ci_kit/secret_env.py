@@ -18,15 +18,16 @@ def read_secrets(environ: Mapping[str, str], workflow: Workflow) -> dict[str, st
     """
     found: dict[str, str] = {}
     wrong: list[int] = []
-    for number, line in enumerate(environ.get(VARIABLE, "").splitlines(), 1):
+    for number, line in enumerate(environ.get(VARIABLE, "").split("\n"), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        name, equals, value = line.partition("=")
-        if value.strip():
-            workflow.mask(value.strip())
-        if equals and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name.strip()):
-            found[name.strip()] = value.strip()
+        name, _, value = (part.strip() for part in line.partition("="))
+        if value:
+            workflow.mask(value)
+        if "=" in line and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            found[name] = value
         else:
+            workflow.mask(line.strip())  # perhaps a line of a longer secret
             wrong.append(number)
     if wrong:
         raise CallerMistake(

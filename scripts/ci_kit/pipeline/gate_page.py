@@ -1,41 +1,78 @@
-"""Say what the gate found: the Markdown page on top of the run."""
+"""Say what the gate found: the Markdown page on top of the run. What is wrong and what to do come first."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 from ci_kit.pipeline.evidence import Evidence
-from ci_kit.pipeline.gate import Verdict
+from ci_kit.pipeline.gate import Failure, Verdict
 from ci_kit.plan import Plan
 
 SHOWN = 20
+SHOWN_LEGS = 2
+BACKSLASH = "\\"
+_MARKS = re.compile(r"[!-/:-@\[-`{-~]")  # ASCII punctuation, as CommonMark defines it
 
 
 def page(plan: Plan, jobs: dict[str, str], evidence: Evidence, verdict: Verdict, coverage: float | None) -> str:
-    """The summary: verdict, reasons, tests by tier and Python, gates, failures, flaky tests."""
+    """The summary: verdict, reasons with next steps, failed tests, then the figures."""
+    parts = [headline(verdict, coverage), "", *_findings(verdict), *_failures(verdict.failures), *_flaky(verdict)]
+    figures = [*_tests(plan, evidence), "", *_gates(verdict), "", _jobs(plan, jobs)]
+    if verdict.findings:
+        figures = ["<details><summary>Figures of this run</summary>", "", *figures, "", "</details>"]
+    return "\n".join([*parts, *figures])
+
+
+def headline(verdict: Verdict, coverage: float | None) -> str:
+    """One line for a person with three seconds."""
     total = sum(verdict.counts.values())
-    number = "no coverage number" if coverage is None else f"{coverage:.2f} % covered"
-    head = "✅ Green" if not verdict.findings else "❌ Red"
-    parts = [f"## {head}: {total} tests, {number}", ""]
-    parts += [f"- **{finding.gate}**: {_text(finding.message)}" for finding in verdict.findings[:SHOWN]]
-    if len(verdict.findings) > SHOWN:
-        parts.append(f"- … and {len(verdict.findings) - SHOWN} more findings in the report.")
-    parts += ["", *_tests(plan, evidence), "", *_gates(verdict), ""]
-    parts += _failures(verdict)
-    if verdict.flaky:
-        parts += [
-            "",
-            "Flaky (passed only when run again): " + ", ".join(f"`{_code(test)}`" for test in verdict.flaky[:SHOWN]),
-        ]
-    parts += ["", "Jobs: " + ", ".join(f"{job} {result}" for job, result in jobs.items()) + "."]
-    return "\n".join(parts)
+    bad = verdict.counts.get("failed", 0) + verdict.counts.get("error", 0)
+    skipped = f", {verdict.counts['skipped']} skipped" if verdict.counts.get("skipped") else ""
+    covered = "" if coverage is None else f", {coverage:.2f} % covered"
+    tests = f"{total} test{'' if total == 1 else 's'}"
+    if not verdict.findings:
+        failed = f", {bad} failed within the pass rate" if bad else ""
+        return f"## ✅ Green: {tests}{failed}{skipped}{covered}"
+    what = f"{bad} of {tests} failed" if bad else f"no test failed ({total} ran), but this is wrong"
+    return f"## ❌ Red: {what}{skipped}{covered}"
+
+
+def _findings(verdict: Verdict) -> list[str]:
+    if not verdict.findings:
+        return []
+    shown = verdict.findings[:SHOWN]
+    rows = [f"| {_text(f.message)} | {_text(f.next_step)} | {f.gate} |" for f in shown]
+    more = len(verdict.findings) - len(shown)
+    tail = ["", f"… and {more} more reasons in the log and in gate.json."] if more else []
+    return ["| What is wrong | What to do | Gate |", "|:--|:--|:--|", *rows, *tail, ""]
+
+
+def _failures(failures: tuple[Failure, ...]) -> list[str]:
+    if not failures:
+        return []
+    rows = []
+    for failure in failures[:SHOWN]:
+        legs = [str(leg) for leg in failure.legs[:SHOWN_LEGS]]
+        more = len(failure.legs) - len(legs)
+        where = "<br>".join([*legs, *([f"and {more} more"] if more else [])])
+        rows.append(f"| {_code(failure.id)} | {_text(failure.message[:200])} | {where} |")
+    more = len(failures) - SHOWN
+    tail = ["", f"… and {more} more, in the logs of the test jobs."] if more > 0 else []
+    return ["### Failed tests", "", "| Test | Why | Where |", "|:--|:--|:--|", *rows, *tail, ""]
+
+
+def _flaky(verdict: Verdict) -> list[str]:
+    if not verdict.flaky:
+        return []
+    more = len(verdict.flaky) - SHOWN
+    rows = [f"- {_code(test)}" for test in verdict.flaky[:SHOWN]]
+    tail = [f"- … and {more} more"] if more > 0 else []
+    return ["### Flaky tests (passed only when run again)", "", *rows, *tail, ""]
 
 
 def _tests(plan: Plan, evidence: Evidence) -> list[str]:
-    rows = [
-        "| tier | Python | tests | failed | flaky | skipped | shards | slowest shard |",
-        "|---|---|--:|--:|--:|--:|--:|--:|",
-    ]
+    rows = []
     for tier in plan.tiers:
         for python in plan.pythons:
             legs = [leg for leg in plan.legs() if (leg.tier, leg.python) == (tier.name, python)]
@@ -47,29 +84,25 @@ def _tests(plan: Plan, evidence: Evidence) -> list[str]:
                 f"| {tier.name} | {python} | {sum(counts.values())} | {counts['failed'] + counts['error']} | {flaky} "
                 f"| {counts['skipped']} | {len(reports)} of {len(legs)} | {slowest} |"
             )
-    return rows
+    head = "| Tier | Python | Tests | Failed | Flaky | Skipped | Shards | Slowest shard |"
+    return [head, "|:--|:--|--:|--:|--:|--:|--:|--:|", *rows]
 
 
 def _gates(verdict: Verdict) -> list[str]:
-    rows = [f"| {g.gate} {g.name} | {g.found} | {g.wanted} | {'✅' if g.holds else '❌'} |" for g in verdict.judged]
-    return ["| gate | found | wanted | |", "|---|---|---|---|", *rows]
+    rows = [f"| {'✅' if g.holds else '❌'} {g.name} | {g.found} | {g.wanted} | {g.gate} |" for g in verdict.judged]
+    return ["| Threshold | Found | Wanted | Gate |", "|:--|:--|:--|:--|", *rows]
 
 
-def _failures(verdict: Verdict) -> list[str]:
-    if not verdict.failures:
-        return []
-    rows = [
-        f"| `{_code(test)}` | {leg} | {_text(message.splitlines()[0] if message else '')[:200]} |"
-        for leg, test, message in verdict.failures[:SHOWN]
-    ]
-    more = len(verdict.failures) - SHOWN
-    return ["| failed test | where | why |", "|---|---|---|", *rows, *([f"… and {more} more."] if more > 0 else [])]
+def _jobs(plan: Plan, jobs: dict[str, str]) -> str:
+    said = [f"{job} {'not part of this run' if plan.jobs.get(job) is False else found}" for job, found in jobs.items()]
+    return f"Jobs: {', '.join(said)}."
 
 
 def _text(text: str) -> str:
-    """Text from tests, made harmless in a Markdown table."""
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+    """Any text as plain words of Markdown: a backslash takes the meaning from every mark, links and HTML included."""
+    return _MARKS.sub(r"\\\g<0>", text)
 
 
 def _code(text: str) -> str:
-    return text.replace("`", "'").replace("|", "\\|").replace("\n", " ")
+    """Any text as code in a table, where a bar is escaped and a backslash in front of one would undo that."""
+    return f"`{text.replace('`', chr(39)).replace(BACKSLASH + '|', BACKSLASH + ' |').replace('|', BACKSLASH + '|')}`"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ci_kit import inputs
@@ -11,13 +11,14 @@ from ci_kit.config import load_config
 from ci_kit.errors import CallerMistake, InfrastructureFailure
 from ci_kit.github import Annotation
 from ci_kit.inputs import setting
-from ci_kit.pipeline.evidence import Evidence, read_evidence
+from ci_kit.pipeline.evidence import printable, read_evidence
 from ci_kit.pipeline.gate import Finding, Kind, Verdict, judge
 from ci_kit.pipeline.gate_page import page
 from ci_kit.plan import Plan, read_plan
 from ci_kit.report import read_report, report_folder, write_report
 from ci_kit.tools import Tools
 
+MOST_LOGGED = 200
 RESULTS = ("success", "failure", "cancelled", "skipped", "")
 
 
@@ -52,46 +53,54 @@ def run(given: GateInputs, tools: Tools) -> int:
             next_step="Pass them as words, such as plan=success lint=skipped test=success test-after=skipped.",
         )
     if jobs.get("plan") != "success":
+        tools.workflow.output("verdict", "failed")
+        tools.workflow.summary("## ❌ Red: the plan failed, so no test ran\n\nThe log of the job plan says why.")
         raise InfrastructureFailure(
-            f"the plan job ended with {jobs.get('plan', 'no result')!r}, so nothing is known of what had to run.",
+            f"the job plan ended with {jobs.get('plan', 'no result')!r}, so nothing is known of what had to run.",
             next_step="Its log says why; mend that and run again.",
         )
     plan = read_plan(given.plan or folder / "plan.json")
     config = load_config(tools.event.workspace, given.config)
-    evidence = read_evidence(given.data or folder / "results")
+    evidence = read_evidence(given.data or folder / "results", plan.name)
     verdict = judge(plan, jobs, evidence, config.gates)
     coverage, more = _coverage(folder)
-    verdict = Verdict((*verdict.findings, *more), verdict.judged, verdict.counts, verdict.flaky, verdict.failures)
-    _say(plan, jobs, evidence, verdict, coverage, tools)
+    verdict = replace(verdict, findings=(*verdict.findings, *more))
+    _say(page(plan, jobs, evidence, verdict, coverage), verdict, tools)
     write_report(folder, "gate", _report(plan, jobs, verdict, coverage))
     return verdict.exit
 
 
 def _coverage(folder: Path) -> tuple[float | None, list[Finding]]:
+    """The total in percent, and what is wrong with coverage."""
     path = folder / "coverage-combine.json"
-    if not path.is_file():
-        text = "There is no coverage report: the coverage-combine step failed or did not run; its log says why."
-        return None, [Finding(Kind.UNPROVEN, "TQ-05", text)]
-    data = read_report(path, "coverage-combine")
-    total = data.get("total", {}).get("percent") if isinstance(data.get("total"), dict) else data.get("total")
+    look = "The summary and the log of the step 'Combine coverage' say why."
+    try:
+        data = read_report(path, "coverage-combine")
+    except InfrastructureFailure as error:
+        text = printable(error.message) if path.exists() else "There is no coverage report."
+        return None, [Finding(Kind.UNPROVEN, "TQ-05", text, look)]
+    if data["verdict"] == "untrusted":
+        text = "There is no coverage number, because the data cannot be trusted."
+        return None, [Finding(Kind.UNPROVEN, "TQ-05", text, look)]
+    total = data["total"]["percent"] if data["total"] else None
     if data["verdict"] == "passed":
         return total, []
-    if data["verdict"] == "untrusted":
-        text = "There is no coverage number: the data cannot be trusted; the coverage summary says why."
-        return None, [Finding(Kind.UNPROVEN, "TQ-05", text)]
-    return total, [Finding(Kind.NO, "TQ-05", "Coverage is under its gate; the coverage summary says where.")]
+    return total, [Finding(Kind.NO, "TQ-05", "Coverage is under its gate.", "The coverage summary says where.")]
 
 
-def _say(
-    plan: Plan, jobs: dict[str, str], evidence: Evidence, verdict: Verdict, coverage: float | None, tools: Tools
-) -> None:
+def _say(summary: str, verdict: Verdict, tools: Tools) -> None:
     workflow = tools.workflow
-    workflow.summary(page(plan, jobs, evidence, verdict, coverage))
-    workflow.output("verdict", "passed" if not verdict.findings else "failed")
-    workflow.log("Gate: " + ("green." if not verdict.findings else f"red, {len(verdict.findings)} findings."))
+    workflow.summary(summary)
+    workflow.output("verdict", "failed" if verdict.findings else "passed")
+    count = len(verdict.findings)
+    workflow.log("Gate: green." if not count else f"Gate: red, for {count} reason{'' if count == 1 else 's'}:")
     for finding in verdict.findings:
-        workflow.log(f"  {finding.gate}: {finding.message}")
-        workflow.annotate(Annotation("error", finding.message, title=f"Gate {finding.gate}"))
+        workflow.log(f"  {finding.gate}: {finding.message} {finding.next_step}")
+        workflow.annotate(Annotation("error", f"{finding.message} {finding.next_step}", title=f"Gate {finding.gate}"))
+    for failure in verdict.failures[:MOST_LOGGED]:
+        workflow.log(f"  failed: {failure.id} ({', '.join(map(str, failure.legs))}): {failure.message}")
+    if len(verdict.failures) > MOST_LOGGED:
+        workflow.log(f"  and {len(verdict.failures) - MOST_LOGGED} more failed tests.")
     for judged in verdict.judged:
         workflow.log(f"  {judged.gate} {judged.name}: {judged.found}, wanted {judged.wanted}")
 

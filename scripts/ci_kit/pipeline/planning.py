@@ -98,7 +98,7 @@ def make_plan(
             next_step="Add tests, or correct `tiers[].paths` (or pytest's testpaths and python_files).",
             file=config.file,
         )
-    plan = Plan(name, kind, event.sha, planned, pythons)
+    plan = Plan(name, kind, event.sha, planned, pythons, attempt=event.run_attempt)
     for stage in (FIRST, AFTER):
         if (legs := len(list(plan.legs(stage)))) > MOST_LEGS:
             raise CallerMistake(
