@@ -126,6 +126,4 @@ def report(title: str, *, tables: Sequence[str], figures: Mapping[str, float], v
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         data = {"schema": SCHEMA, "figures": dict(figures)}
-        draft = options.json.with_name(f".{options.json.name}.draft")
-        draft.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
-        draft.replace(options.json)
+        options.json.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")

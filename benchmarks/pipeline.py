@@ -160,7 +160,9 @@ def overhead(run: Run) -> float:
         json.loads(path.read_text(encoding="utf-8")) for path in run.folder.glob("artifacts/ci-results-*/test.json")
     ]
     pytest_seconds: float = max(each["seconds"] for each in reports)
-    path = [sum(s["seconds"] for s in run.job(job)["steps"] if len(s["path"]) == 1) for job in ("plan", "test", "gate")]
+    path: list[float] = [
+        sum(s["seconds"] for s in run.job(job)["steps"] if len(s["path"]) == 1) for job in ("plan", "test", "gate")
+    ]
     return sum(path) - run.step("test", "setup", "install") - pytest_seconds
 
 

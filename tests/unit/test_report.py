@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -83,3 +85,17 @@ def test_what_is_no_report_is_corrupt_data_not_a_defect(text: str, tmp_path: Pat
 def test_a_missing_report_is_told(tmp_path: Path) -> None:
     with pytest.raises(InfrastructureFailure, match="not a readable plan report"):
         report.read_report(tmp_path / "plan.json", "plan")
+
+
+def test_a_pipe_is_written_to_and_never_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read: list[str] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text(encoding="utf-8")))
+    reader.start()
+
+    report.write_text(pipe, "whole")
+
+    reader.join(10)
+    assert read == ["whole"]
+    assert pipe.is_fifo()
