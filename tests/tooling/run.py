@@ -34,11 +34,11 @@ ALONE = (
 def pytest_arguments(argv: Sequence[str]) -> list[str]:
     """The arguments with a worker for each core, unless they ask for something that one process must do.
 
-    Files stay whole (`loadfile`), so that a fixture of a module is made once.
+    Files stay whole (`loadfile`), so that a fixture of a module is made once, and start in the order of tests/conftest.py.
     """
     if any(word == known or word.startswith((f"{known}=", "-n")) for word in argv for known in ALONE):
         return list(argv)
-    return ["-n", "auto", "--dist", "loadfile", *argv]
+    return ["-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder", *argv]
 
 
 def main(argv: Sequence[str]) -> int:
