@@ -32,6 +32,9 @@ def write_text(path: Path, text: str) -> None:
     Raises `InfrastructureFailure` when the disk refuses (full, read-only); an older file then stays as it was.
     """
     try:
+        if path.exists() and not path.is_file():  # a device or a pipe is written to, never replaced
+            path.write_text(text, encoding="utf-8")
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
         try:
