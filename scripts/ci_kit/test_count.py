@@ -16,7 +16,8 @@ _MARKS = re.compile(
 )
 # The call's first argument and the opening bracket of its second one, after strings became `s`.
 _VALUES = re.compile(rb"\s*(?:argnames\s*=\s*)?(?:s|[\[(][^\[\]()]*[\])])\s*,\s*(?:argvalues\s*=\s*)?[\[(]")
-_STRINGS = re.compile(rb"""#[^\n]*|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'""")
+_STRINGS = re.compile(rb""""(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'""")
+_COMMENTS = re.compile(rb"""#[^\n]*|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'""")
 _INNERMOST = re.compile(rb"\([^\[\](){}]*\)|\[[^\[\](){}]*\]|\{[^\[\](){}]*\}")
 _CLOSING = re.compile(rb"[\])}]")
 
@@ -55,7 +56,7 @@ def count_tests(path: Path) -> int:
 
 def _entries(call: bytes) -> int:
     """The entries of the list that is the second argument of a call; `call` starts behind its opening bracket."""
-    plain = _STRINGS.sub(_shortened, call)
+    plain = _STRINGS.sub(b"s", _COMMENTS.sub(_kept, call) if b"#" in call else call)
     values = _VALUES.match(plain)
     if values is None:
         return 1
@@ -64,8 +65,9 @@ def _entries(call: bytes) -> int:
         inside, collapsed = _INNERMOST.subn(b"v", inside)
         if not collapsed:
             break
-    return sum(1 for entry in _CLOSING.split(inside, maxsplit=1)[0].split(b",") if entry.strip())
+    body = _CLOSING.split(inside, maxsplit=1)[0]
+    return body.count(b",") + (not body.rstrip().endswith(b","))
 
 
-def _shortened(found: re.Match[bytes]) -> bytes:
-    return b"" if found[0].startswith(b"#") else b"s"
+def _kept(found: re.Match[bytes]) -> bytes:
+    return b"" if found[0].startswith(b"#") else found[0]

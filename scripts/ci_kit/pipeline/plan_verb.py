@@ -97,7 +97,8 @@ def _say(plan: Plan, files: dict[str, list[TestFile]], left_out: tuple[str, ...]
     ]
     if left_out:
         shown = ", ".join(left_out[:5]) + (f" and {len(left_out) - 5} more" if len(left_out) > 5 else "")
-        notes.append(f"{len(left_out)} test files belong to no tier of this run: {shown}.")
+        what = "test file belongs" if len(left_out) == 1 else "test files belong"
+        notes.append(f"{len(left_out)} {what} to no tier of this run: {shown}.")
         if plan.event != "other":
             tools.workflow.annotate(Annotation("warning", notes[-1], config.file, title="Tests that do not run"))
     for line in [f"{head[4:]}:", *(f"  {leg}" for leg in plan.legs()), *notes]:
