@@ -44,7 +44,11 @@ def find_python(version: str) -> str | None:
         [UV, "python", "find", "--no-project", "--no-python-downloads", version],
         check=False, capture_output=True, text=True,
     )  # fmt: skip
-    return found.stdout.strip() or None
+    if found.stdout.strip():
+        return found.stdout.strip()
+    # pyenv's shims in PATH are not interpreters; its versions are.
+    versions = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
+    return next((str(path) for path in sorted(versions.glob(f"{version}.*/bin/python"))), None)
 
 
 @dataclass(frozen=True)
