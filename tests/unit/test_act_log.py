@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from ci_kit.act.log import Masks, RunLog, skipped_jobs
+import pytest
+from ci_kit.act.log import Masks, RunLog, parse_annotation, skipped_jobs
 from ci_kit.act.outcome import JobRun, verdict
 from ci_kit.act.translate import Job
 from ci_kit.act.workflows import reachable
@@ -112,9 +113,7 @@ def test_secrets_and_masks_show_nowhere() -> None:
     log.add(LEG_1, "  x  ***", command="add-mask", arg="masked", raw="::add-mask::masked\n", **ids)
     log.add(LEG_1, "second-line and masked\n", raw_output=True, **ids)
     log.add(LEG_1, "x", command="set-output", name="o", arg="masked", **ids)
-    log.add(
-        LEG_1, "x", command="error", arg="masked", kvPairs={"title": "second-line", "file": "a.py", "line": "3"}, **ids
-    )
+    log.add(LEG_1, "x", command="error", raw="::error title=second-line,file=a.py,line=3::masked\n", **ids)
     log.add(LEG_1, "x", command="summary", content="# masked", **ids)
     log.end(LEG_1, "success")
     (job,) = log.read.jobs()
@@ -142,6 +141,24 @@ def test_what_act_says_outside_jobs_is_kept() -> None:
     log.read.feed("Error: workflow is not valid: secret\n")
     log.read.feed('{"level":"warning","msg":"no docker","time":"2026-01-01T00:00:00Z"}\n')
     assert log.read.messages == ["Error: workflow is not valid: ***"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "message", "properties"),
+    [
+        ("::error::tests/a.py::test_b failed\r\n", "tests/a.py::test_b failed", {}),
+        (
+            "::error file=a.py,line=3,title=a%3A b%2C c=d::x%0Ay %2525\n",
+            "x\ny %25",
+            {"file": "a.py", "line": "3", "title": "a: b, c=d"},
+        ),
+        ("::notice title=::x", "x", {"title": ""}),
+        ("something else", "something else", {}),
+    ],
+)
+def test_annotations_are_read_as_github_reads_them(raw: str, message: str, properties: dict[str, str]) -> None:
+    """The first `::` ends the properties; `%25` is undone last."""
+    assert parse_annotation(raw) == (message, properties)
 
 
 def test_a_job_for_another_system_is_skipped() -> None:

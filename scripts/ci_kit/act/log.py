@@ -74,7 +74,7 @@ class RunLog:
             return
         message = str(record.get("msg", ""))
         if record.get("command") == "add-mask":
-            self._masks.add(str(record.get("arg", "")))
+            self._masks.add(parse_annotation(str(record.get("raw", "")))[0])
         if "jobID" not in record:
             if record.get("level") in {"error", "fatal", "panic"}:
                 self.messages.append(self._masks.hide(message))
@@ -194,12 +194,12 @@ class RunLog:
             del step.log[: len(step.log) - LOG_LINES]
 
     def _note(self, level: str, record: Mapping[str, Any]) -> Note:
-        where = {str(k).strip(): str(v) for k, v in (record.get("kvPairs") or {}).items()}
+        message, where = parse_annotation(str(record.get("raw", "")))
         line = where.get("line", "")
         hide = self._masks.hide
         return Note(
             level,
-            hide(str(record.get("arg", ""))),
+            hide(message),
             hide(where.get("title", "")),
             hide(where.get("file", "")),
             int(line) if line.isdigit() else 0,
@@ -211,6 +211,25 @@ class RunLog:
         )
         run.result = "failure" if failed or (told == "failure" and not run.matrix) else "success"
         self._say("done", run, None)
+
+
+def parse_annotation(raw: str) -> tuple[str, dict[str, str]]:
+    """Message and properties of `::error file=a.py::message`, split where GitHub's runner splits: at the first `::`.
+
+    act splits at the last one, which tears every message with a pytest id apart, and drops a property with a `=` in it.
+    """
+    match = re.match(r"::[a-z-]+(?: (.*?))?::(.*)", raw.strip(), re.DOTALL)
+    if match is None:
+        return raw.strip(), {}
+    pairs = (part.partition("=") for part in (match[1] or "").split(",") if part.strip())
+    return _unescaped(match[2]), {name.strip(): _unescaped(value, more=True) for name, _, value in pairs}
+
+
+def _unescaped(text: str, *, more: bool = False) -> str:
+    codes = {"%0D": "\r", "%0A": "\n"} | ({"%3A": ":", "%2C": ","} if more else {}) | {"%25": "%"}
+    for code, character in codes.items():
+        text = text.replace(code, character)
+    return text
 
 
 def skipped_jobs(declared: Sequence[Job], ran: Sequence[JobRun], called: Mapping[str, Sequence[str]]) -> list[JobRun]:
