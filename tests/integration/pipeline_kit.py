@@ -24,9 +24,10 @@ class Step:
     summary: str
     temp: Path
 
-    def report(self, name: str) -> Any:
+    def report(self, name: str) -> dict[str, Any]:
         """A report that the step wrote."""
-        return json.loads((self.temp / "ci-kit" / f"{name}.json").read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads((self.temp / "ci-kit" / f"{name}.json").read_text(encoding="utf-8"))
+        return found
 
 
 def write(root: Path, files: dict[str, str]) -> Path:
@@ -39,7 +40,7 @@ def write(root: Path, files: dict[str, str]) -> Path:
     return root
 
 
-def run_step(root: Path, verb: str, *, payload: dict[str, Any] | None = None, **environ: str) -> Step:
+def run_step(root: Path, verb: str, *, payload: object = None, **environ: str) -> Step:
     """`ci-kit pipeline <verb>` in the checkout `root`; keyword arguments are environment variables."""
     temp = root.parent / "runner-temp"
     temp.mkdir(exist_ok=True)

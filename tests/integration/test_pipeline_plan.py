@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ tiers:
     }
 
 
-WRONG: dict[str, tuple[str | None, dict[str, str], dict[str, str], list[str]]] = {
+WRONG: Mapping[str, tuple[str | None, dict[str, str], dict[str, str], list[str]]] = {
     "no tests": (None, {"src/a.py": ""}, {}, ["no test files were found in pytest's test paths"]),
     "no tests in a tier's paths": (
         "tiers: [{name: unit, paths: [src]}]", {"src/a.py": ""}, {}, ["no test files were found in src"],
@@ -213,9 +214,9 @@ print(json.dumps([code, sorted(new - set(sys.stdlib_module_names))]))
         timeout=60,
         check=True,
     )
-    code, foreign = json.loads(done.stdout.splitlines()[-1])
+    code, new = json.loads(done.stdout.splitlines()[-1])
     assert code == 0
-    foreign = {name for name in foreign if "cython" not in name}  # what PyYAML's compiled part brings along
+    foreign = {name for name in new if "cython" not in name}  # what PyYAML's compiled part brings along
     assert foreign == {"ci_kit", "yaml"}
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from ci_kit.report import report_folder, write_report
 from ci_kit.tools import Tools
 
 LIMIT_SECONDS = 1200.0
+_QUOTED = re.compile(r"""'[^']*'|"(?:[^"\\]|\\.)*"|\\.""", re.DOTALL)
+_SHELL = re.compile(r"&&|\|\||[|;&<>]")
 
 
 @dataclass(frozen=True)
@@ -37,28 +41,56 @@ class Command:
     optional: bool
 
 
+@dataclass(frozen=True)
+class Ran:
+    """A command and its end; no `result`: its program is not installed."""
+
+    command: Command
+    result: Completed | None
+
+    @property
+    def failed(self) -> bool:
+        """Whether this makes the job red."""
+        return not self.command.optional if self.result is None else self.result.code != 0
+
+    @property
+    def said(self) -> str:
+        """The end in words."""
+        if self.result is None:
+            return "not installed, not run" if self.command.optional else "not installed"
+        if self.result.timed_out:
+            return f"took longer than {LIMIT_SECONDS:.0f} s"
+        return f"exit {self.result.code}" if self.result.code else "passed"
+
+
 def commands_of(config: Config, proposed: tuple[str, ...]) -> tuple[Command, ...]:
-    """The configured commands, else the proposed ones. Raises `CallerMistake` for a command that is not words."""
+    """The configured commands, else the proposed ones. Raises `CallerMistake` for a command that needs a shell."""
     found = []
     for index, text in enumerate(proposed if config.lint is None else config.lint):
         try:
             argv = tuple(shlex.split(text))
         except ValueError as error:
-            raise CallerMistake(
-                f"lint[{index}]: {text!r} is not a command: {error}.", next_step="Close the quotes.", file=config.file
-            ) from error
-        if shell := [word for word in argv if word in {"&&", "||", "|", ";", ">", "&"}]:
-            raise CallerMistake(
-                f"lint[{index}]: {text!r} uses the shell's {shell[0]!r}, but commands run without a shell.",
-                next_step="Write one command an entry; they all run, and every one must succeed.",
-                file=config.file,
+            raise _wrong(config, index, text, f"is not a command: {error}.", "Close the quotes.") from error
+        if shell := _SHELL.search(_QUOTED.sub("q", text)):
+            why = f"uses the shell's {shell[0]!r}, but commands run without a shell."
+            raise _wrong(
+                config, index, text, why, "Write one command an entry: they all run, and every one must succeed."
             )
+        if not argv:
+            raise _wrong(config, index, text, "is empty.", "Remove the entry.")
+        if variable := re.fullmatch(r"([A-Za-z_][A-Za-z0-9_]*)=.*", argv[0], re.DOTALL):
+            why = f"sets the variable {variable[1]}, but commands run without a shell."
+            raise _wrong(config, index, text, why, f"Write `env {argv[0]} …`.")
         found.append(Command(text, argv, optional=config.lint is None))
     return tuple(found)
 
 
+def _wrong(config: Config, index: int, text: str, why: str, next_step: str) -> CallerMistake:
+    return CallerMistake(f"lint[{index}]: {text!r} {why}", next_step=next_step, file=config.file)
+
+
 def run(given: LintInputs, tools: Tools) -> int:
-    """Run every command; 1 when one says no, 2 when a configured program does not exist."""
+    """Run every command, whatever the others say; 1 when one says no, 2 when a configured program does not exist."""
     root = tools.event.workspace
     config = load_config(root, given.config)
     commands = commands_of(config, read_project(root).lint)
@@ -66,56 +98,63 @@ def run(given: LintInputs, tools: Tools) -> int:
     if given.venv is not None:
         environ["VIRTUAL_ENV"] = str(given.venv)
         environ["PATH"] = f"{given.venv / 'bin'}:{environ.get('PATH', '')}"
-    done: list[tuple[Command, Completed | None]] = []
-    for command in commands:
-        program = shutil.which(command.argv[0], path=environ.get("PATH"))
-        if program is None and not command.optional:
-            raise CallerMistake(
-                f"lint: the program {command.argv[0]!r} of {command.text!r} is not installed.",
-                next_step="Add it to the project's development dependencies, or correct `lint`.",
-                file=config.file,
-            )
-        if program is None:
-            done.append((command, None))
-            continue
-        with tools.workflow.group(command.text), tools.workflow.foreign_output():
-            argv = (program, *command.argv[1:])
-            done.append((command, tools.runner.run(argv, cwd=root, env=environ, timeout_seconds=LIMIT_SECONDS)))
-    return _say(done, tools)
+    done = [_run(command, root, environ, tools) for command in commands]
+    _say(done, tools)
+    write_report(report_folder(tools.environ), "lint", _report(done))
+    if absent := [ran.command for ran in done if ran.failed and ran.result is None]:
+        raise CallerMistake(
+            f"lint: the program {absent[0].argv[0]!r} of {absent[0].text!r} is not installed.",
+            next_step="Add it to the project's development dependencies, or correct `lint`.",
+            file=config.file,
+        )
+    return Exit.NO if any(ran.failed for ran in done) else Exit.GOOD
 
 
-def _say(done: list[tuple[Command, Completed | None]], tools: Tools) -> int:
-    failed = [(command, result) for command, result in done if result is not None and result.code]
+def _run(command: Command, root: Path, environ: Mapping[str, str], tools: Tools) -> Ran:
+    name = command.argv[0]
+    program = shutil.which(str(root / name) if "/" in name else name, path=environ.get("PATH"))
+    if program is None:
+        return Ran(command, None)
+    with tools.workflow.group(command.text), tools.workflow.foreign_output():
+        argv = (program, *command.argv[1:])
+        return Ran(command, tools.runner.run(argv, cwd=root, env=environ, timeout_seconds=LIMIT_SECONDS))
+
+
+def _say(done: list[Ran], tools: Tools) -> None:
     rows = []
-    for command, result in done:
-        said = "not installed, not run" if result is None else ("passed" if result.code == 0 else f"exit {result.code}")
-        seconds = "" if result is None else f"{result.seconds:.1f} s"
-        rows.append(f"| `{command.text.replace('|', chr(92) + '|')}` | {said} | {seconds} |")
-        tools.workflow.log(f"lint: {command.text}: {said} {seconds}")
-    head = "### Lint: " + (
-        f"{len(failed)} of {len(done)} commands failed" if failed else "passed" if done else "nothing configured"
-    )
-    tools.workflow.summary("\n".join([head, "", "| command | result | time |", "|---|---|--:|", *rows]))
-    for command, result in failed:
-        if result is not None:
-            why = (
-                f"took longer than {LIMIT_SECONDS:.0f} s" if result.timed_out else f"ended with exit code {result.code}"
-            )
-            text = f"{command.text} {why}. Run it locally to see the same; its output is in this step's log."
+    for ran in done:
+        seconds = "" if ran.result is None else f"{ran.result.seconds:.1f} s"
+        mark = "❌" if ran.failed else "" if ran.result is None else "✅"
+        text = ran.command.text.replace("`", "'").replace("|", "\\|").replace("\n", " ")
+        rows.append(f"| {mark} | `{text}` | {ran.said} | {seconds} |")
+        tools.workflow.log(f"lint: {ran.command.text}: {ran.said} {seconds}".rstrip())
+    failed = [ran for ran in done if ran.failed]
+    if failed:
+        head = f"### ❌ Lint: {len(failed)} of {len(done)} commands failed"
+    else:
+        head = (
+            "### ✅ Lint: passed"
+            if done
+            else "### Lint: nothing to run (no `lint` in the configuration, no linter set up)"
+        )
+    table = ["", "| | Command | Result | Time |", "|:--|:--|:--|--:|", *rows] if rows else []
+    tools.workflow.summary("\n".join([head, *table]))
+    for ran in failed:
+        if ran.result is not None:
+            why = ran.said if ran.result.timed_out else f"ended with exit code {ran.result.code}"
+            text = f"{ran.command.text} {why}. Run it locally to see the same; its output is in this step's log."
             tools.workflow.annotate(Annotation("error", text, title="Lint"))
-    write_report(
-        report_folder(tools.environ),
-        "lint",
-        {
-            "schema": "ci-kit/lint/1",
-            "commands": [
-                {
-                    "command": command.text,
-                    "exit": None if result is None else result.code,
-                    "seconds": None if result is None else round(result.seconds, 3),
-                }
-                for command, result in done
-            ],
-        },
-    )
-    return Exit.NO if failed else Exit.GOOD
+
+
+def _report(done: list[Ran]) -> dict[str, object]:
+    return {
+        "schema": "ci-kit/lint/1",
+        "commands": [
+            {
+                "command": ran.command.text,
+                "exit": None if ran.result is None else ran.result.code,
+                "seconds": None if ran.result is None else round(ran.result.seconds, 3),
+            }
+            for ran in done
+        ],
+    }
