@@ -15,6 +15,7 @@ from ci_kit.test.gather import Gathered, gather
 from ci_kit.test.junit import junit_xml
 from ci_kit.test.model import Ending, Place, Record, Result, Stream
 from ci_kit.test.record import read_record
+from ci_kit.test.redact import redact_files
 from ci_kit.test.shard_run import ShardRun
 from ci_kit.test.stream import printable, read_stream, stream_lines
 from ci_kit.test.summary import counts
@@ -26,6 +27,8 @@ STREAM_LIMIT_BYTES = 5_000_000
 
 def deliver(run: ShardRun, ending: Ending, tools: Tools) -> int:
     """Write `test.json`, `junit.xml`, the stream and coverage's manifest; set the outputs; answer the exit code."""
+    written = [run.request.stream, *(run.private / "record").glob("*.json*")]
+    redact_files([path for path in written if path.is_file()], run.secrets)
     record = read_record(run.private)
     stream = read_stream(stream_lines(run.request.stream), placer(run.root, record.rootdir))
     judgement = judge(ending, stream, record)
@@ -35,7 +38,9 @@ def deliver(run: ShardRun, ending: Ending, tools: Tools) -> int:
     # A process that was killed in the middle of a test never wrote its data.
     lost = gathered.broken + len(record.running) if gathered is not None else 0
     if lost:
-        notes.append(f"The coverage data of {lost} {'process' if lost == 1 else 'processes'} is lost, because it was killed.")
+        notes.append(
+            f"The coverage data of {lost} {'process' if lost == 1 else 'processes'} is lost, because it was killed."
+        )
     if gathered is not None and not gathered.files and ending.code is not None:
         notes.append("Coverage measured nothing.")
     notes += _copy_stream(run)

@@ -38,9 +38,7 @@ class RunInputs:
 
     shard: Shard = setting(Shard(1, 1), inputs.shard, "part of the tests to run, such as 2/4 (default 1/1)")
     tier: str = setting("", inputs.text, "tier of the configuration (default: the only one)")
-    python: str = setting(
-        "", inputs.text, "interpreter of the tests (default: the environment's, else that on PATH)"
-    )
+    python: str = setting("", inputs.text, "interpreter of the tests (default: the environment's, else that on PATH)")
     python_version: str = setting("", inputs.text, "Python version as named in reports (default: the interpreter's)")
     plan: Path | None = setting(None, inputs.path, "plan.json of the run (default: planned here)")
     config: Path | None = setting(None, inputs.path, "configuration file (default .github/ci-kit.yml)")
@@ -109,7 +107,7 @@ def prepare(given: RunInputs, tools: Tools) -> Prepared:
     notes = [*([note] if note else []), *_notes(options, request)]
     run = ShardRun(
         given.name, leg, tools.event.run_attempt, tools.event.sha, root, folder, private, workload.selection, python, measured,
-        workers, request, tuple(notes),
+        workers, request, tuple(notes), tuple(secrets.values()),
     )  # fmt: skip
     ready = tuple(service.ready for service in workload.tier.services.values() if service.ready)
     return Prepared(run, environ, ready, _limit(given, config, tools.clock.monotonic() - started))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ci_kit.plan import Leg, Selection
@@ -29,6 +29,7 @@ class ShardRun:
     workers: Workers
     request: Request
     notes: Sequence[str] = ()
+    secrets: Sequence[str] = field(default=(), repr=False)
 
     @property
     def data_folder(self) -> Path:

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from ci_kit.test.redact import redact_files
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+SECRET = 'pa"ss\\wörd\t4'
+
+
+def test_every_form_of_a_secret_is_hidden(tmp_path: Path) -> None:
+    lines = [{"out": f"said {SECRET}!"}, {"longrepr": f"assert {SECRET!r} == 1"}, {"plain": "left alone"}]
+    for ascii_only in (True, False):
+        path = tmp_path / f"{ascii_only}.jsonl"
+        path.write_text("".join(json.dumps(line, ensure_ascii=ascii_only) + "\n" for line in lines), encoding="utf-8")
+
+        redact_files([path], [SECRET])
+
+        found = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        assert found == [{"out": "said ***!"}, {"longrepr": "assert '***' == 1"}, {"plain": "left alone"}]
+
+
+def test_a_value_that_is_too_short_to_be_secret_hides_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"id": "test_1"}\n')
+    redact_files([path], ["1", ""])
+    assert path.read_text() == '{"id": "test_1"}\n'
+
+
+def test_a_line_that_was_cut_off_is_hidden_too(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"out": "abcdefgh and mo')
+    redact_files([path], ["abcdefgh"])
+    assert path.read_text() == '{"out": "*** and mo\n'
+
+
+@given(secret=st.text(min_size=4), before=st.text(), after=st.text(), ascii_only=st.booleans())
+def test_no_secret_is_left_in_the_text(
+    secret: str, before: str, after: str, ascii_only: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    assume("*" not in secret)
+    assume(ascii_only or not any("\ud800" <= letter <= "\udfff" for letter in secret + before + after))
+    path = tmp_path_factory.mktemp("redact") / "stream.jsonl"
+    path.write_text(json.dumps({"text": f"{before}{secret}{after}"}, ensure_ascii=ascii_only) + "\n", encoding="utf-8")
+
+    redact_files([path], [secret])
+
+    assert secret not in json.loads(path.read_text(encoding="utf-8"))["text"]
