@@ -19,7 +19,7 @@ from ci_kit.project import read_project
 from ci_kit.report import report_folder, write_report
 from ci_kit.tools import Tools
 
-LIMIT_SECONDS = 1200.0
+LIMIT_SECONDS = 600.0
 _QUOTED = re.compile(r"""'[^']*'|"(?:[^"\\]|\\.)*"|\\.""", re.DOTALL)
 _SHELL = re.compile(r"&&|\|\||[|;&<>]")
 

@@ -1,0 +1,114 @@
+"""Decisions of the plan that need no files: kinds of events, tiers, Pythons, and what one job cannot hold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from ci_kit.config import Config, Depth, Service, Tier
+from ci_kit.discovery import TestFile
+from ci_kit.errors import CallerMistake
+from ci_kit.github import Event
+from ci_kit.pipeline.planning import event_kind, make_plan, pythons_of, single_tier, tiers_of, unassigned
+from ci_kit.plan import AFTER, FIRST
+from ci_kit.project import Project
+
+EVENT = Event("push", "c" * 40, "refs/heads/main", "o/r", "1", 2, "w", "plan", Path(), "")
+UNIT, SLOW = Tier("unit", ("tests/unit",)), Tier("slow", ("tests/slow",), after="unit")
+CONFIG = Config(file="c.yml", python=("3.9", "3.11", "3.10"), tiers=(UNIT, SLOW))
+FILES = {"unit": [TestFile("tests/unit/test_a.py", 1)], "slow": [TestFile("tests/slow/test_b.py", 1)]}
+
+
+@pytest.mark.parametrize(
+    ("name", "ref", "kind"),
+    [
+        ("push", "refs/heads/main", "default-branch"),
+        ("workflow_dispatch", "refs/heads/main", "default-branch"),
+        ("push", "refs/heads/maintenance", "other"),
+        ("release", "refs/tags/v1", "other"),
+        ("pull_request", "refs/pull/7/merge", "pull-request"),
+        ("pull_request_target", "refs/heads/main", "pull-request"),
+        ("merge_group", "refs/heads/gh-readonly-queue/main/x", "pull-request"),
+        ("local", "", "pull-request"),
+    ],
+)
+def test_kinds_of_events(name: str, ref: str, kind: str) -> None:
+    assert event_kind(replace(EVENT, name=name, ref=ref)) == kind
+
+
+def test_a_tier_whose_predecessor_does_not_run_waits_for_nothing() -> None:
+    config = replace(CONFIG, depth={"other": Depth(("slow",), None)})
+    assert tiers_of(config, "other") == (replace(SLOW, after=None),)
+    assert tiers_of(config, "pull-request") == (UNIT, SLOW)
+    assert tiers_of(CONFIG, "other") == (UNIT,)
+
+
+@pytest.mark.parametrize(
+    ("depth", "kind", "pythons"),
+    [
+        (None, "default-branch", ("3.9", "3.11", "3.10")),
+        (None, "pull-request", ("3.11",)),
+        (("newest",), "default-branch", ("3.11",)),
+        (("3.9", "newest"), "pull-request", ("3.9", "3.11")),
+        (("3.11", "newest"), "pull-request", ("3.11",)),
+    ],
+)
+def test_pythons(depth: tuple[str, ...] | None, kind: str, pythons: tuple[str, ...]) -> None:
+    config = replace(CONFIG, depth={kind: Depth(None, depth)} if depth else {})
+    assert pythons_of(config, Project(), kind) == pythons
+
+
+def test_without_configuration_the_project_says_which_python() -> None:
+    assert pythons_of(Config(), Project(requires_python="<3.12"), "default-branch") == ("3.11",)
+
+
+@pytest.mark.parametrize(
+    ("tiers", "said"),
+    [
+        ((replace(UNIT, services={"r": Service("redis")}), SLOW), "services (tier unit)"),
+        ((replace(UNIT, marker="fast"), SLOW), "tiers with different markers"),
+        ((replace(UNIT, env={"A": "1"}), replace(SLOW, env={"A": "2"})), "tiers that set A differently"),
+    ],
+)
+def test_what_one_job_cannot_hold(tiers: tuple[Tier, ...], said: str) -> None:
+    with pytest.raises(CallerMistake) as caught:
+        single_tier(Config(file="c.yml"), tiers)
+    assert said in caught.value.message
+    assert "python-ci.yml" in caught.value.next_step
+
+
+def test_one_job_holds_all_tiers() -> None:
+    tiers = (replace(UNIT, env={"A": "1"}), replace(SLOW, env={"B": "2"}, paths=("tests/unit", "tests/slow")))
+    assert single_tier(Config(), tiers) == (
+        Tier("tests", ("tests/unit", "tests/slow"), shards=1, env={"A": "1", "B": "2"}),
+    )
+    assert single_tier(Config(), (UNIT, Tier("rest"))) == (Tier("tests", (), shards=1),)
+    assert single_tier(Config(), (UNIT,)) == (replace(UNIT, shards=1),)
+
+
+def test_the_plan_announces_its_jobs_and_stages() -> None:
+    plan = make_plan(CONFIG, Project(lint=("ruff check .",)), EVENT, name="ci", files=FILES)
+    assert plan.jobs == {"lint": True, "test": True, "test-after": True}
+    assert [tier.stage for tier in plan.tiers] == [FIRST, AFTER]
+    assert (plan.commit, plan.attempt, plan.event) == (EVENT.sha, 2, "default-branch")
+    plan = make_plan(replace(CONFIG, lint=()), Project(lint=("ruff check .",)), EVENT, name="ci", files=FILES)
+    assert plan.jobs["lint"] is False
+
+
+def test_more_shards_than_files_are_announced_all_the_same() -> None:
+    config = replace(CONFIG, tiers=(replace(UNIT, shards=3),))
+    [tier] = make_plan(config, Project(), EVENT, name="ci", files=FILES).tiers
+    assert sorted(tier.shards) == [(), (), ("tests/unit/test_a.py",)]
+
+
+def test_tiers_with_markers_may_share_files() -> None:
+    tiers = (Tier("fast", marker="not slow"), Tier("slow", marker="slow"))
+    files = {tier.name: FILES["unit"] for tier in tiers}
+    plan = make_plan(replace(CONFIG, tiers=tiers), Project(), EVENT, name="ci", files=files)
+    assert [tier.shards for tier in plan.tiers] == [(("tests/unit/test_a.py",),)] * 2
+
+
+def test_files_that_no_tier_holds() -> None:
+    plan = make_plan(CONFIG, Project(), EVENT, name="ci", files=FILES)
+    assert unassigned(plan, ["tests/slow/test_b.py", "tests/new/test_c.py"]) == ("tests/new/test_c.py",)
