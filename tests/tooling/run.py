@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
@@ -50,19 +52,32 @@ def main(argv: Sequence[str]) -> int:
         return int(error.exit)
     command = [str(python), "-m", "pytest", *pytest_arguments(argv)]
     env = environment_variables(python, os.environ)
+    for asked_to_end in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(asked_to_end, _interrupt)
     tests = subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True)
     try:
         return tests.wait(LIMIT_SECONDS)
-    except (subprocess.TimeoutExpired, KeyboardInterrupt) as error:
-        os.killpg(tests.pid, signal.SIGINT)  # pytest still prints what it knows
-        try:
-            tests.wait(30)
-        except subprocess.TimeoutExpired:
-            os.killpg(tests.pid, signal.SIGKILL)
-        if isinstance(error, KeyboardInterrupt):
-            return 128 + signal.SIGINT
+    except subprocess.TimeoutExpired:
+        end(tests)
         print(f"scripts/test: stopped after {LIMIT_SECONDS // 60} minutes.", file=sys.stderr)
         return 3
+    except KeyboardInterrupt:
+        end(tests)
+        return 128 + signal.SIGINT
+
+
+def end(tests: subprocess.Popen[bytes]) -> None:
+    """End pytest and all that it started; it gets half a minute to print what it knows."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(tests.pid, signal.SIGINT)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        tests.wait(30)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(tests.pid, signal.SIGKILL)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -123,3 +123,28 @@ def test_a_table_is_made_from_the_file_that_it_describes() -> None:
     assert made.startswith("before\n<!-- outputs -->\n| output | meaning |\n|---|---|\n| `plan` | ")
     assert made.endswith("|\n<!-- /outputs -->\nafter\n")
     assert tables.filled(made, "actions/pipeline/action.yml") == made
+
+
+def test_ending_the_run_ends_what_it_started(tmp_path: Path) -> None:
+    """A cancelled job sends SIGTERM to the script alone; pytest has a session of its own."""
+    code = f"""
+import sys
+sys.path[:0] = [{str(ROOT / "scripts")!r}, {str(ROOT / "tests")!r}]
+from pathlib import Path
+from tooling import run
+run.prepare_environment = lambda _lock, _environ: Path(sys.executable)
+sys.exit(run.main([{str(tmp_path)!r}, "-q", "-s", "-n", "0", "-p", "no:cacheprovider", "-c", {str(tmp_path / "pytest.ini")!r}]))
+"""
+    (tmp_path / "pytest.ini").touch()
+    (tmp_path / "test_long.py").write_text(
+        "import signal\n\n\ndef test_a():\n    print('waits', flush=True)\n    signal.pause()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], text=True, stdout=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        for line in run.stdout:
+            if "waits" in line:
+                break
+        run.terminate()
+        rest = run.stdout.read()
+        assert run.wait(60) == 130
+    assert "KeyboardInterrupt" in rest
