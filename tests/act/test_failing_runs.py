@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from act.consumer import PROJECT, PYTHON, SINGLE, WORKFLOW, lay, run
@@ -23,7 +24,7 @@ class Case:
     says: tuple[str, ...]
     gate: str | None = "failure"
     gate_says: tuple[str, ...] = ()
-    wanted: Mapping[str, object] = field(default_factory=dict)
+    wanted: Mapping[str, Any] = field(default_factory=dict)
 
 
 UNIT = f'python: ["{PYTHON}"]\ntiers: [{{name: unit, paths: [tests], shards: 2}}]\n'
