@@ -54,7 +54,17 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The source distributions, fetched from the package index with their hashes held against the list."""
     folder = tmp_path_factory.mktemp("sources")
     wanted = ROOT / "tests" / "act" / "real_projects.txt"
-    arguments = ["download", "--no-deps", "--no-binary", ":all:", "--require-hashes", "-r", str(wanted), "-d", str(folder)]
+    arguments = [
+        "download",
+        "--no-deps",
+        "--no-binary",
+        ":all:",
+        "--require-hashes",
+        "-r",
+        str(wanted),
+        "-d",
+        str(folder),
+    ]
     command(UV, "tool", "run", "--python", sys.executable, "pip", *arguments, cwd=folder)
     return folder
 
