@@ -89,6 +89,10 @@ def _options(argv: Sequence[str], known: set[str], positional: str | None) -> di
             if not words:
                 raise CallerMistake(f"option --{name} has no value.", next_step=f"Write --{name} VALUE.")
             value = words.pop(0)
+        if name in found:
+            raise CallerMistake(
+                f"option --{name} is given twice.", next_step=f"Give all values in one text: --{name} 'A B'."
+            )
         found[name] = value
     return found
 

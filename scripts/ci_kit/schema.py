@@ -111,24 +111,10 @@ class _Checker:
             yield Problem(place, f"expected {' or '.join(map(expected, choices))}, found {shown(data)}")
 
     def _wrong_value(self, data: object, rule: Mapping[str, Any]) -> str | None:
-        wrong = f"expected {expected(rule)}, found {shown(data)}"
-        kinds = rule.get("type")
-        if kinds is not None and not any(_is(data, kind) for kind in ([kinds] if isinstance(kinds, str) else kinds)):
-            return wrong
-        if "const" in rule and not _same(data, rule["const"]):
-            return wrong
-        if "enum" in rule and not any(_same(data, value) for value in rule["enum"]):
-            return wrong + suggestion(data, rule["enum"])
-        if isinstance(data, str) and not (
-            rule.get("minLength", 0) <= len(data) <= rule.get("maxLength", len(data))
-            and ("pattern" not in rule or re.search(_pattern(rule["pattern"]), data))
-        ):
-            return wrong
-        if isinstance(data, list):
-            return _wrong_list(data, rule, wrong)
-        if isinstance(data, int | float) and not isinstance(data, bool) and _out_of_range(data, rule):
-            return wrong
-        return None
+        if _misses(data, rule):
+            near = suggestion(data, rule["enum"]) if "enum" in rule else ""
+            return f"expected {expected(rule)}, found {shown(data)}{near}"
+        return _wrong_list(data, rule) if isinstance(data, list) else None
 
     def _mapping(self, data: dict[Any, Any], rule: Mapping[str, Any], place: Place) -> Iterator[Problem]:
         known = rule.get("properties", {})
@@ -149,6 +135,21 @@ class _Checker:
                     Problem(here, f"key: {p.message}") for p in self.walk(key, rule.get("propertyNames", {}), here)
                 )
                 yield from self.walk(value, {} if others is True else others, here)
+
+
+def _misses(data: object, rule: Mapping[str, Any]) -> bool:
+    """Whether the value itself, whatever is in it, is not what the rule wants."""
+    kinds = rule.get("type")
+    if kinds is not None and not any(_is(data, kind) for kind in ([kinds] if isinstance(kinds, str) else kinds)):
+        return True
+    if "const" in rule and not _same(data, rule["const"]):
+        return True
+    if "enum" in rule and not any(_same(data, value) for value in rule["enum"]):
+        return True
+    if isinstance(data, str):
+        long_enough = rule.get("minLength", 0) <= len(data) <= rule.get("maxLength", len(data))
+        return not long_enough or ("pattern" in rule and re.search(_pattern(rule["pattern"]), data) is None)
+    return isinstance(data, int | float) and not isinstance(data, bool) and _out_of_range(data, rule)
 
 
 def _is(data: object, kind: str) -> bool:
@@ -177,13 +178,13 @@ def _pattern(text: str) -> str:
     return text[:-1] + r"\Z" if text.endswith("$") and not text.endswith(r"\$") else text
 
 
-def _wrong_list(data: list[Any], rule: Mapping[str, Any], wrong: str) -> str | None:
+def _wrong_list(data: list[Any], rule: Mapping[str, Any]) -> str | None:
     if len(data) < rule.get("minItems", 0):
         return f"expected at least {rule['minItems']} entries, found {len(data)}"
     if len(data) > rule.get("maxItems", len(data)):
         return f"expected at most {rule['maxItems']} entries, found {len(data)}"
     twice = rule.get("uniqueItems") and len({_distinct(item) for item in data}) < len(data)
-    return f"{wrong}: an entry stands twice" if twice else None
+    return "expected different entries, found one that stands twice" if twice else None
 
 
 def _out_of_range(data: float, rule: Mapping[str, Any]) -> bool:

@@ -75,6 +75,11 @@ def test_a_secret_comes_only_from_the_environment_and_is_never_shown() -> None:
     assert "hunter2" not in str(raised.value)
 
 
+def test_an_option_that_is_given_twice_is_refused_instead_of_forgotten() -> None:
+    with pytest.raises(CallerMistake, match="given twice"):
+        read_inputs(Inputs, {}, ["--shard", "1/2", "--shard", "2/2"])
+
+
 def test_a_positional_input_takes_the_words_without_an_option() -> None:
     @dataclass(frozen=True)
     class Positional:

@@ -31,7 +31,7 @@ def test_every_problem_is_told_with_its_place() -> None:
         (1, {"const": True}, "expected true, found the number 1"),
         ("forbit", {"enum": ["forbid", "allow"]}, "expected one of \"forbid\", \"allow\", found \"forbit\" (did you mean 'forbid'?)"),
         (None, {"type": ["string", "number"]}, "expected text or a number, found nothing"),
-        ([1, 1], {"type": "array", "uniqueItems": True}, "expected a list, found a list of 2: an entry stands twice"),
+        ([1, 1], {"type": "array", "uniqueItems": True}, "expected different entries, found one that stands twice"),
         ([], {"minItems": 1}, "expected at least 1 entries, found 0"),
         ("x" * 200, {"type": "null"}, f'expected nothing, found "{"x" * 76}…'),
         ({1: 2}, {"type": "object"}, "[1]: expected a text key, found the number 1; quote it"),

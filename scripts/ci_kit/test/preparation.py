@@ -68,8 +68,8 @@ def prepare(given: RunInputs, tools: Tools) -> Prepared:
     config = load_config(root, given.config)
     secrets = secret_env.read_secrets(tools.environ, tools.workflow)
     note = secret_env.check_required(config.required_secrets, secrets, tools.event)
-    pytest_config = read_pytest_config(root)
-    workload = find_workload(root, config, pytest_config, plan=given.plan, tier=given.tier, shard=given.shard)
+    workload = find_workload(root, config, plan=given.plan, tier=given.tier, shard=given.shard)
+    pytest_config = read_pytest_config(root, workload.tier.paths)
     own = surroundings.base(tools.environ) | dict(workload.tier.env) | secrets
     options = [*pytest_config.addopts, *own.get("PYTEST_ADDOPTS", "").split(), *given.pytest_args]
     kit_folder = report_folder(tools.environ)

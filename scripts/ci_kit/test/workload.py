@@ -13,7 +13,7 @@ from ci_kit.discovery import find_test_files
 from ci_kit.errors import CallerMistake
 from ci_kit.inputs import Shard
 from ci_kit.plan import Plan, PlannedTier, Selection, read_plan
-from ci_kit.pytest_config import PytestConfig
+from ci_kit.pytest_config import read_pytest_config
 from ci_kit.test.command import Size
 from ci_kit.test_count import count_tests
 
@@ -28,11 +28,9 @@ class Workload:
     selection: Selection
 
 
-def find_workload(
-    root: Path, config: Config, pytest_config: PytestConfig, *, plan: Path | None, tier: str, shard: Shard
-) -> Workload:
+def find_workload(root: Path, config: Config, *, plan: Path | None, tier: str, shard: Shard) -> Workload:
     """Raises `CallerMistake` for a tier that does not exist, and for a shard that does not fit the plan."""
-    made = read_plan(plan) if plan is not None else _own_plan(root, config, pytest_config, tier, shard)
+    made = read_plan(plan) if plan is not None else _own_plan(root, config, tier, shard)
     if not tier and len(made.tiers) != 1:
         raise CallerMistake(
             "input tier: the plan has several tiers and none is chosen.",
@@ -42,12 +40,12 @@ def find_workload(
     return Workload(planned, made.selection(planned.name, shard))
 
 
-def _own_plan(root: Path, config: Config, pytest_config: PytestConfig, name: str, shard: Shard) -> Plan:
+def _own_plan(root: Path, config: Config, name: str, shard: Shard) -> Plan:
     tiers = config.tiers or (Tier(DEFAULT_TIER),)
     planned = []
     for tier in tiers:
         if name in ("", tier.name):
-            files = find_test_files(root, pytest_config, tier.paths)
+            files = find_test_files(root, read_pytest_config(root, tier.paths), tier.paths)
             planned.append(
                 PlannedTier(
                     tier.name,
