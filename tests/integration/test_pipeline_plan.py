@@ -37,7 +37,7 @@ def test_a_plain_folder_without_git_settings_or_configuration(tmp_path: Path) ->
     assert step.outputs["python"] == "3.13"
     assert (step.outputs["lint"], step.outputs["test"], step.outputs["test-after"]) == ("false", "true", "false")
     assert json.loads(step.outputs["matrix"]) == {
-        "include": [{"tier": "tests", "python": "3.13", "shard": "1/1", "artifact": "tests-py3.13-1of1"}]
+        "include": [{"tier": "tests", "python": "3.13", "shard": "1/1"}]
     }
     assert step.outputs["artifact"] == "ci-plan-a1"
     plan = step.report("plan")
@@ -99,7 +99,7 @@ tiers:
 """
     [leg] = json.loads(run_step(project(tmp_path, config), "plan").outputs["matrix"])["include"]
     assert leg["services"] == {
-        "s1": {"image": "redis:7", "ports": ["6379"]},
+        "s1": {"image": "redis:7", "ports": ["6379:6379"]},
         "s2": {"image": "postgres:17", "env": {"POSTGRES_PASSWORD": "x"}, "options": "--health-cmd pg_isready"},
     }
 

@@ -63,7 +63,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
         Tier(
             "integration", ("tests/integration",), "not slow", 2, "unit",
             {"REDIS_URL": "redis://127.0.0.1:6379/0", "DEBUG": "true", "LEVEL": "3", "MODE": "on"},
-            {"redis": Service("redis:7", ("6379", "22:22", "25:25"), {"A": "false"}, "--tmpfs /data", "redis://127.0.0.1:6379")},
+            {"redis": Service("redis:7", ("6379:6379", "22:22", "25:25"), {"A": "false"}, "--tmpfs /data", "redis://127.0.0.1:6379")},
         ),
     )  # fmt: skip
     assert found.depth == {
@@ -147,6 +147,45 @@ def test_too_many_services_for_the_slots_are_refused(tmp_path: Path) -> None:
         "expected at most 4 services, found 5"
         in refused(tmp_path, f"tiers: [{{name: a, services: {{{services}}}}}]\n").message
     )
+
+
+@pytest.mark.parametrize(
+    ("service", "ports", "ready"),
+    [
+        ("ports: [6379]", ("6379:6379",), "tcp://127.0.0.1:6379"),
+        ('ports: ["6379"]', ("6379:6379",), "tcp://127.0.0.1:6379"),
+        ("ports: [6379.0]", ("6379:6379",), "tcp://127.0.0.1:6379"),
+        ('ports: ["6380:6379", 7000]', ("6380:6379", "7000:7000"), "tcp://127.0.0.1:6380"),
+        ('ports: ["6379/tcp"]', ("6379:6379",), "tcp://127.0.0.1:6379"),
+        ('ports: ["53/udp"]', ("53:53/udp",), None),
+        ('ports: ["53/udp", "5353:53/tcp"]', ("53:53/udp", "5353:53"), "tcp://127.0.0.1:5353"),
+        ('ports: [6379], ready: "redis://localhost:6379"', ("6379:6379",), "redis://localhost:6379"),
+        ("options: --privileged", (), None),
+    ],
+)
+def test_a_service_is_reached_on_the_port_that_was_written(
+    service: str, ports: tuple[str, ...], ready: str | None, tmp_path: Path
+) -> None:
+    """Docker gives a lone container port a host port by chance, and nothing that waits for it would find it."""
+    [tier] = load(tmp_path, f"tiers: [{{name: a, services: {{s: {{image: x, {service}}}}}}}]\n").tiers
+    assert (tier.services["s"].ports, tier.services["s"].ready) == (ports, ready)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "said"),
+    [
+        ("6379", '"6379:1"', "services.b.ports[0]: the port 6379 of this machine is taken by the service 'a'"),
+        ("6379", '"70000:80"', "services.b.ports[0]: expected ports from 1 to 65535, found '70000:80'"),
+        ("6379", '"0:80"', "services.b.ports[0]: expected ports from 1 to 65535, found '0:80'"),
+    ],
+)
+def test_ports_that_cannot_be_had_are_refused(one: str, other: str, said: str, tmp_path: Path) -> None:
+    services = f"{{a: {{image: x, ports: [{one}]}}, b: {{image: x, ports: [{other}]}}}}"
+    assert said in refused(tmp_path, f"tiers: [{{name: t, services: {services}}}]\n").message
+
+
+def test_one_number_may_be_a_tcp_and_a_udp_port(tmp_path: Path) -> None:
+    assert load(tmp_path, 'tiers: [{name: t, services: {a: {image: x, ports: [53, "53/udp"]}}}]\n').tiers
 
 
 def test_every_mistake_is_in_one_message(tmp_path: Path) -> None:

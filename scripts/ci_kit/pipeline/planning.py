@@ -149,7 +149,6 @@ def matrix(plan: Plan, stage: int) -> dict[str, list[dict[str, Any]]]:
     for leg in plan.legs(stage):
         tier = plan.tier(leg.tier)
         entry: dict[str, Any] = {"tier": leg.tier, "python": leg.python, "shard": str(leg.shard)}
-        entry["artifact"] = f"{leg.tier}-py{leg.python}-{leg.shard.index}of{leg.shard.count}"
         if tier.services:
             entry["services"] = {
                 f"s{slot}": {key: value for key, value in service_mapping(service).items() if key != "ready" and value}
