@@ -111,6 +111,8 @@ class Event:
     @property
     def on_default_branch(self) -> bool:
         """The run tests the default branch itself (push, schedule or manual), not a pull request into it."""
+        if self.name == "schedule":  # GitHub runs it there alone, and its payload may not name the branch
+            return True
         return not self.is_pull_request and self.ref == f"refs/heads/{self.default_branch}"
 
     @property
@@ -250,9 +252,11 @@ class Workflow:
 
     @contextlib.contextmanager
     def foreign_output(self) -> Iterator[None]:
-        """Between these, other programs print: workflow commands in their output are shown, not obeyed."""
+        """Between these, other programs print: workflow commands in their output are shown, not obeyed, and tracebacks are just text."""
         token = f"ci-kit-{_random()}"
         if self.on_runner:
+            # actions/setup-python adds a matcher that would make an annotation of every traceback that is printed.
+            self._print("::remove-matcher owner=python::")
             self._print(f"::stop-commands::{token}")
         try:
             yield

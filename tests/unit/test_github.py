@@ -201,7 +201,8 @@ def test_every_line_of_a_secret_is_masked(on_runner: Workflow, said: io.StringIO
 def test_commands_of_other_programs_are_stopped_and_taken_up_again(on_runner: Workflow, said: io.StringIO) -> None:
     with pytest.raises(ValueError, match="boom"), on_runner.foreign_output():
         raise ValueError("boom")
-    stop, start = said.getvalue().splitlines()
+    matcher, stop, start = said.getvalue().splitlines()
+    assert matcher == "::remove-matcher owner=python::"
     token = stop.removeprefix("::stop-commands::")
     assert re.fullmatch(r"ci-kit-[0-9a-f]{32}", token)
     assert start == f"::{token}::"

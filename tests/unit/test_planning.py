@@ -25,6 +25,7 @@ FILES = {"unit": [TestFile("tests/unit/test_a.py", 1)], "slow": [TestFile("tests
     [
         ("push", "refs/heads/main", "default-branch"),
         ("workflow_dispatch", "refs/heads/main", "default-branch"),
+        ("schedule", "refs/heads/trunk", "default-branch"),
         ("push", "refs/heads/maintenance", "other"),
         ("release", "refs/tags/v1", "other"),
         ("pull_request", "refs/pull/7/merge", "pull-request"),
