@@ -17,6 +17,8 @@ from tooling.yaml_files import ROOT, Step, YamlFile, actions, expressions
 
 # Read by the launcher or by ci_kit.__main__, for every verb.
 EVERY_VERB = {"CI_KIT_TIMEOUT", "CI_KIT_WORKING_DIRECTORY", "CI_KIT_VERB"}
+# Settings of the launcher that an action's input may be handed to, whatever the input's name.
+OF_THE_LAUNCHER = {"CI_KIT_LAUNCHER_PREFERS"}
 LAPTOP_ONLY_ROOMS = {"act"}
 FOREIGN_OUTPUTS = {
     "actions/cache/restore": {"cache-hit", "cache-primary-key", "cache-matched-key"},
@@ -67,7 +69,7 @@ def test_a_step_passes_only_what_its_verb_reads() -> None:
         f"{step.name}: {name} is read by no verb of {names} in {room}"
         for _, step, room, names in launches()
         for name in step.env
-        if name.startswith("CI_KIT_") and name not in EVERY_VERB | variables(room, names)
+        if name.startswith("CI_KIT_") and name not in EVERY_VERB | OF_THE_LAUNCHER | variables(room, names)
     )
 
 
@@ -85,7 +87,7 @@ def test_every_input_of_a_room_is_passed_by_some_step() -> None:
 def test_no_input_is_taken_for_a_setting_of_the_launcher() -> None:
     launcher = [ROOT / "scripts" / "ci-kit", *(ROOT / "scripts" / "ci_kit" / "launcher").glob("*.py")]
     known = {name for path in launcher for name in re.findall(r"\bCI_KIT_[A-Z_]+", path.read_text(encoding="utf-8"))}
-    assert "CI_KIT_LAUNCHER_PYTHON" in known
+    assert known >= {"CI_KIT_LAUNCHER_PYTHON", *OF_THE_LAUNCHER}
     for room, names in ROOMS.items():
         assert not variables(room, names) & (known - EVERY_VERB), room
 
@@ -103,7 +105,7 @@ def test_an_input_arrives_under_its_own_name(action: YamlFile) -> None:
         for step in action.steps
         for variable, value in step.env.items()
         for name in re.findall(r"^\$\{\{ inputs\.([\w-]+) \}\}$", value)
-        if variable != variable_name(name)
+        if variable not in {variable_name(name), *OF_THE_LAUNCHER}
     )
 
 

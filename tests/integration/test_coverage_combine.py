@@ -134,6 +134,7 @@ def test_a_source_that_this_python_cannot_parse(three: Shop) -> None:
     ran = three.combine()
     assert ran.code == 2, ran.log
     assert "CI_KIT_LAUNCHER_PYTHON to python3.99" in ran.log
+    assert "the input python of actions/coverage-combine" in ran.log
     assert ran.report == {}
 
 

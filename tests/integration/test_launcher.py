@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from ci_kit.launcher import environment, family
+from integration.consumer import find_python
 from integration.launcher_kit import ROOT, SHELL_OWN, Kit, base_python, plain_environment
 
 CLOSED = "http://127.0.0.1:9/simple"  # nothing listens on the discard port
@@ -437,6 +438,53 @@ def test_a_python_that_was_named_must_suit(warm: Kit, tmp_path: Path) -> None:
     assert f"CI_KIT_LAUNCHER_PYTHON is '{tmp_path}/python' (cpython 3.8)." in done.err
     told = kit.set(GITHUB_ACTIONS="true").run("code", "0")
     assert told.out == f"::error title=ci-kit::{done.err.removeprefix('ci-kit: ')}"
+
+
+@pytest.fixture
+def another() -> str:
+    """A second interpreter that suits, which no search finds first."""
+    found = next((path for minor in (12, 13, 14) if (path := find_python(f"3.{minor}")) and _suits(path)), None)
+    if found is None or os.path.realpath(found) == base_python():
+        pytest.skip("this machine has one suitable Python only")
+    return os.path.realpath(found)
+
+
+def test_a_preferred_python_goes_before_the_remembered_one_and_is_not_remembered(
+    cold: Kit, another: str, tmp_path: Path
+) -> None:
+    kit = _lone(cold, _python_only(tmp_path / "bin"))
+    assert os.path.realpath(kit.run("facts").facts["executable"]) == base_python()
+    done = kit.set(CI_KIT_LAUNCHER_PREFERS=another).run("facts")
+    assert os.path.realpath(done.facts["executable"]) == another
+    assert "preferred" not in done.err
+    assert (_cache(cold) / environment.POINTER).read_text() == base_python() + "\n"
+    for empty in ("", None):
+        facts = kit.set(CI_KIT_LAUNCHER_PREFERS=empty).run("facts").facts
+        assert os.path.realpath(facts["executable"]) == base_python()
+    demanded = kit.set(CI_KIT_LAUNCHER_PREFERS=another, CI_KIT_LAUNCHER_PYTHON=base_python()).run("facts").facts
+    assert os.path.realpath(demanded["executable"]) == base_python()
+
+
+def test_the_preferred_python_of_a_virtual_environment_is_the_one_behind_it(
+    cold: Kit, another: str, tmp_path: Path
+) -> None:
+    subprocess.run([another, "-m", "venv", "--without-pip", str(tmp_path / "venv")], check=True, timeout=60)
+    kit = _lone(cold, _python_only(tmp_path / "bin"), CI_KIT_LAUNCHER_PREFERS=str(tmp_path / "venv/bin/python"))
+    facts = kit.run("facts").facts
+    assert os.path.realpath(facts["executable"]) == another
+    assert str(tmp_path / "venv") not in json.dumps([facts["path"], facts["executable"]])
+
+
+def test_a_preferred_python_that_does_not_suit_costs_one_line(cold: Kit, tmp_path: Path) -> None:
+    _write(tmp_path / "old" / "python", "#!/bin/sh\necho pypy 3.11\nexit 1\n")
+    (tmp_path / "old" / "python").chmod(0o755)
+    kit = _lone(cold, _python_only(tmp_path / "bin"))
+    assert kit.run("code", "0").code == 0
+    for wrong, why in ((str(tmp_path / "old/python"), "pypy 3.11"), ("/nonexistent/python", "does not run")):
+        done = kit.set(CI_KIT_LAUNCHER_PREFERS=wrong).run("facts")
+        assert done.code == 0
+        assert os.path.realpath(done.facts["executable"]) == base_python()
+        assert done.err == f"ci-kit: the preferred Python '{wrong}' cannot run the kit ({why}), so another one does.\n"
 
 
 def test_the_python_of_the_first_start_serves_the_next(cold: Kit, tmp_path: Path) -> None:

@@ -35,11 +35,13 @@ class CombineInputs:
     config: Path | None = setting(None, path, "configuration file (default: .github/ci-kit.yml)")
     total: float | None = setting(None, percentage, "least total coverage; wins over the configuration (default: 85)")
     html: bool = setting(True, boolean, "write the HTML report")
-    name: str = setting("ci", short_name, "name of this call, shown in the reports")
+    name: str = setting("ci", short_name, "name of this call; only results of the same name count")
+    upload: bool = setting(True, boolean, "whether the action uploads the reports (default: true)")
 
 
 def combine(inputs: CombineInputs, tools: Tools) -> int:
     """Prove, combine, judge, tell. What cannot be trusted raises `InfrastructureFailure` and gives no number."""
+    tools.workflow.output("upload", "true" if inputs.upload else "false")
     here = tools.event.workspace.resolve()
     config = load_config(here, inputs.config)
     temp = report_folder(tools.environ).resolve()

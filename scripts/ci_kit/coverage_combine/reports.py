@@ -106,7 +106,10 @@ def unparsable(message: str, pythons: Iterable[str], running: tuple[int, int], h
     newest = max((version for text in pythons if (version := _version(text))), default=None)
     if newest is not None and newest > running:
         wanted = f"{newest[0]}.{newest[1]}"
-        step = f"Run this job with the newest Python of the tests: set up {wanted} and set CI_KIT_LAUNCHER_PYTHON to python{wanted}."
+        step = (
+            f"Analyse with the newest Python of the tests: set up {wanted} and give it as the input python of "
+            f"actions/coverage-combine; outside a workflow set CI_KIT_LAUNCHER_PYTHON to python{wanted}."
+        )
     else:
         step = "Leave it out with [run] omit of the coverage configuration, if it is not meant to be importable Python."
     return CallerMistake(what, next_step=step, file=path, line=int(found[3]) if found else None)
