@@ -252,7 +252,7 @@ class Workflow:
 
     @contextlib.contextmanager
     def foreign_output(self) -> Iterator[None]:
-        """Between these, other programs print: workflow commands in their output are shown, not obeyed, and tracebacks are just text."""
+        """Between these, other programs print: commands and tracebacks in their output are text, and never obeyed."""
         token = f"ci-kit-{_random()}"
         if self.on_runner:
             # actions/setup-python adds a matcher that would make an annotation of every traceback that is printed.

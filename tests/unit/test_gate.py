@@ -247,6 +247,44 @@ def test_a_second_stage_that_never_came(tmp_path: Path) -> None:
     assert judged(tmp_path, usual() | {"slow": slow}, GREEN | {"test-after": "success"}, plan=plan).findings == ()
 
 
+SHARED = Plan(
+    "ci",
+    "pull-request",
+    COMMIT,
+    (PlannedTier("fast", (("a.py",),), marker="not slow"), PlannedTier("net", (("a.py",),), marker="net")),
+    ("3.11", "3.12"),
+    {"test": True},
+)
+
+
+def shared(*ids: str) -> Reports:
+    """`fast` runs `a.py::t` on both Pythons, `net` the tests `ids`."""
+    return {
+        f"{tier}-{python}": leg_report(["a.py"], [result(test) for test in tests], tier=tier, python=python)
+        for python in SHARED.pythons
+        for tier, tests in (("fast", ("a.py::t", "a.py::u")), ("net", ids))
+    }
+
+
+def test_markers_that_overlap_are_one_finding_with_both_tiers(tmp_path: Path) -> None:
+    verdict = judged(tmp_path, shared("a.py::t", "a.py::n"), plan=SHARED)
+    assert said(verdict) == "TQ-01: The tiers fast and net both ran 1 test on Python 3.11, 3.12: a.py::t."
+    assert "markers that exclude each other" in verdict.findings[0].next_step
+    assert verdict.exit is Exit.NO
+
+
+def test_markers_that_exclude_each_other_share_a_file(tmp_path: Path) -> None:
+    assert judged(tmp_path, shared("a.py::n"), plan=SHARED).findings == ()
+
+
+def test_a_shared_file_that_cannot_be_imported_ran_nowhere(tmp_path: Path) -> None:
+    reports = shared("a.py::n")
+    for report in reports.values():
+        report.update(results=[result("a.py", "error")], collected=[], verdict="failed")
+    verdict = judged(tmp_path, reports, RED, plan=SHARED)
+    assert said(verdict) == "TQ-02: Pass rate: 0 % (4 of 4 tests failed), wanted at least 100 %."
+
+
 @pytest.mark.parametrize(("flaky", "green"), [(2, True), (3, False)])
 def test_the_flake_rate(flaky: int, green: bool, tmp_path: Path) -> None:
     reports = usual()

@@ -110,6 +110,15 @@ def test_tiers_with_markers_may_share_files() -> None:
     assert [tier.shards for tier in plan.tiers] == [(("tests/unit/test_a.py",),)] * 2
 
 
+@pytest.mark.parametrize("markers", [(None, None), ("not slow", None), (None, "slow"), ("slow", "slow")])
+def test_without_different_markers_a_shared_file_would_run_twice(markers: tuple[str | None, str | None]) -> None:
+    tiers = tuple(Tier(name, marker=marker) for name, marker in zip(("one", "two"), markers, strict=True))
+    files = {tier.name: FILES["unit"] for tier in tiers}
+    with pytest.raises(CallerMistake) as caught:
+        make_plan(replace(CONFIG, tiers=tiers), Project(), EVENT, name="ci", files=files)
+    assert caught.value.message.startswith("the tiers one and two both hold tests/unit/test_a.py")
+
+
 def test_files_that_no_tier_holds() -> None:
     plan = make_plan(CONFIG, Project(), EVENT, name="ci", files=FILES)
     assert unassigned(plan, ["tests/slow/test_b.py", "tests/new/test_c.py"]) == ("tests/new/test_c.py",)

@@ -92,6 +92,7 @@ def judge(plan: Plan, jobs: Mapping[str, str], evidence: Evidence, gates: Gates)
         *(Finding(Kind.UNPROVEN, "TQ-01", text, RERUN) for text in evidence.unreadable),
         *_leg_findings(plan, jobs, evidence),
         *_completeness(plan, reports),
+        *_twice(reports),
     ]
     return Verdict(
         findings=tuple(findings),
@@ -116,7 +117,7 @@ def _failures(reports: Iterable[LegReport]) -> tuple[Failure, ...]:
 def _broken_gate(gate: Judged) -> Finding:
     next_step = {
         "TQ-02": "Mend the tests below; each has its full output in the log of its job.",
-        "TQ-04": "Mend the flaky tests below, or put them into the quarantine file.",
+        "TQ-04": "Mend the flaky tests below; each failed once and passed when it was run again.",
         "T5": "Let these tests run, or raise `gates.ignored-tests`.",
     }[gate.gate]
     return Finding(Kind.NO, gate.gate, f"{gate.name.capitalize()}: {gate.found}, wanted {gate.wanted}.", next_step)
@@ -199,6 +200,23 @@ def _completeness(plan: Plan, reports: Iterable[LegReport]) -> Iterator[Finding]
         if not owners and len(mine) == len(tier.shards) and all(map(_is_good, mine)):
             text = f"{place}: no test was collected in any shard."
             yield Finding(Kind.NO, "TQ-01", text, "Check the paths and the marker of this tier.")
+
+
+def _twice(reports: Iterable[LegReport]) -> Iterator[Finding]:
+    """Tests that ran in two tiers on one Python: markers that overlap."""
+    first: dict[tuple[str, str], str] = {}
+    doubled: dict[tuple[str, str], dict[str, set[str]]] = {}
+    for report in reports:
+        tier, python, collected = report.leg.tier, report.leg.python, set(report.collected)
+        for test in (result.id for result in report.results if result.id in collected):
+            other = first.setdefault((python, test), tier)
+            if other != tier:
+                doubled.setdefault((other, tier), {}).setdefault(python, set()).add(test)
+    for (one, other), found in doubled.items():
+        tests = sorted(set().union(*found.values()))
+        text = f"The tiers {one} and {other} both ran {_tests(len(tests))} on Python {', '.join(found)}: {_some(tests)}."
+        then = 'Give the tiers markers that exclude each other (such as "slow" and "not slow").'
+        yield Finding(Kind.NO, "TQ-01", text, then)
 
 
 def _one_leg(report: LegReport, planned: tuple[str, ...]) -> Iterator[Finding]:

@@ -124,17 +124,19 @@ def _planned(tier: Tier, files: Sequence[TestFile]) -> PlannedTier:
 
 
 def _refuse_doubles(tiers: Sequence[Tier], files: Mapping[str, Sequence[TestFile]], config: Config) -> None:
-    """Two tiers without markers that share a file would run its tests twice."""
-    owner: dict[str, str] = {}
+    """Only different markers can keep the tests of a shared file apart; whether they do, the gate sees from the results."""
+    holders: dict[str, list[Tier]] = {}
     for tier in tiers:
-        for file in () if tier.marker else files[tier.name]:
-            other = owner.setdefault(file.path, tier.name)
-            if other != tier.name:
-                raise CallerMistake(
-                    f"the tiers {other} and {tier.name} both hold {file.path}, so its tests would run twice.",
-                    next_step="Give the tiers paths that do not overlap, or markers that exclude each other.",
-                    file=config.file,
-                )
+        for file in files[tier.name]:
+            for other in holders.setdefault(file.path, []):
+                if tier.marker is None or other.marker in (None, tier.marker):
+                    raise CallerMistake(
+                        f"the tiers {other.name} and {tier.name} both hold {file.path}, so its tests would run twice.",
+                        next_step="Give the tiers paths that do not overlap, or each a marker, and markers that exclude "
+                        'each other (such as "slow" and "not slow").',
+                        file=config.file,
+                    )
+            holders[file.path].append(tier)
 
 
 def unassigned(plan: Plan, everything: Sequence[str]) -> tuple[str, ...]:
