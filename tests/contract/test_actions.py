@@ -110,6 +110,17 @@ def test_an_input_arrives_under_its_own_name(action: YamlFile) -> None:
 
 
 @each_action
+def test_a_condition_asks_of_an_input_only_whether_it_is_there(action: YamlFile) -> None:
+    """What an input says is parsed by the verb, strictly: `upload: yes` compared here would silently be a no."""
+    nothing(
+        f"{step.name}: {condition}"
+        for step in action.steps
+        for condition in [str(step.data.get("if", ""))]
+        if "inputs." in re.sub(r"\binputs\.[\w-]+ != ''(?!\w)", "", condition)
+    )
+
+
+@each_action
 def test_inputs_and_outputs_are_described(action: YamlFile) -> None:
     for name, data in action.inputs.items():
         assert re.fullmatch(r"[a-z][a-z0-9-]*", name), name

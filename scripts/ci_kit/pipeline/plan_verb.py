@@ -13,6 +13,7 @@ from ci_kit.errors import CallerMistake, Exit
 from ci_kit.github import Annotation
 from ci_kit.inputs import setting
 from ci_kit.pipeline import planning
+from ci_kit.pipeline.limits import limits_of
 from ci_kit.plan import AFTER, FIRST, Plan, write_plan
 from ci_kit.project import newest, read_project
 from ci_kit.pytest_config import read_pytest_config
@@ -42,7 +43,7 @@ def run(given: PlanInputs, tools: Tools) -> int:
     files = _files(root, config, planning.event_kind(tools.event), single=given.single)
     plan = planning.make_plan(config, project, tools.event, name=given.name, files=files, single=given.single)
     path = write_plan(report_folder(tools.environ), plan)
-    _announce(plan, path, tools)
+    _announce(plan, path, config, tools)
     everything = find_paths(root, read_pytest_config(root))
     _say(plan, files, planning.unassigned(plan, everything), config, tools)
     return Exit.GOOD
@@ -62,7 +63,7 @@ def _files(root: Path, config: Config, kind: str, *, single: bool) -> dict[str, 
     return found
 
 
-def _announce(plan: Plan, path: Path, tools: Tools) -> None:
+def _announce(plan: Plan, path: Path, config: Config, tools: Tools) -> None:
     say = tools.workflow.output
     say("plan", str(path))
     say("artifact", f"{plan.name}-plan-a{tools.event.run_attempt}")
@@ -73,6 +74,10 @@ def _announce(plan: Plan, path: Path, tools: Tools) -> None:
         say(job, "true" if announced else "false")
     only = plan.tiers[0]
     say("tier", only.name)
+    limits = limits_of(config.test.timeout_seconds)
+    say("test-timeout", f"{limits.verb}m")
+    say("test-minutes", str(limits.step))
+    say("job-minutes", str(limits.job))
 
 
 def _say(plan: Plan, files: dict[str, list[TestFile]], left_out: tuple[str, ...], config: Config, tools: Tools) -> None:

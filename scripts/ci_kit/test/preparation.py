@@ -47,6 +47,7 @@ class RunInputs:
     pytest_args: tuple[str, ...] = setting((), inputs.lines, "more arguments of pytest, one a line")
     coverage: bool = setting(True, inputs.boolean, "measure coverage, true or false (default true)")
     name: str = setting("ci", inputs.short_name, "name of this call, part of the artifact's name (default ci)")
+    upload: bool = setting(True, inputs.boolean, "whether the action uploads the results (default true)")
     timeout: float | None = setting(None, inputs.duration, "time limit of the step")
     env: str = setting("", inputs.text, "lines NAME=value of the consumer's secrets", secret=True)
 

@@ -22,6 +22,7 @@ def run(given: RunInputs, tools: Tools) -> int:
     # Said before pytest starts, so that the upload step finds the folder however this ends.
     tools.workflow.output("results", str(prepared.run.folder))
     tools.workflow.output("artifact", prepared.run.folder.name)
+    tools.workflow.output("upload", "true" if given.upload else "false")
     selection = prepared.run.selection
     if not selection.mine and not selection.owns_unplanned:
         return deliver(prepared.run, Ending(None, 0.0), tools)
