@@ -52,14 +52,19 @@ def coverage(root: Path, verdict: str, percent: float | None) -> None:
 PART = {"covered": 1, "counted": 1}
 
 
-def gate(root: Path, jobs: str = JOBS) -> Step:
-    return run_step(root, "gate", CI_KIT_JOBS=jobs)
+def gate(root: Path, jobs: str = JOBS, **environ: str) -> Step:
+    return run_step(root, "gate", CI_KIT_JOBS=jobs, **environ)
+
+
+def delivered(root: Path, artifact: str = "ci-gate-a1") -> dict[str, str]:
+    """The outputs with which the workflow uploads the gate's report, whatever the verdict."""
+    return {"report": str(root.parent / "runner-temp" / "ci-kit" / "gate.json"), "artifact": artifact}
 
 
 def test_green(root: Path) -> None:
     step = gate(root)
     assert step.code == 0, step.log
-    assert step.outputs == {"verdict": "passed"}
+    assert step.outputs == {"verdict": "passed", **delivered(root)}
     assert step.summary.startswith("## ✅ Green: 2 tests, 91.35 % covered\n")
     assert "Gate: green." in step.log
     assert "::error" not in step.log
@@ -71,7 +76,10 @@ def test_a_failing_test(root: Path) -> None:
     deliver(root, "ci-results-unit-py3.12-2of2-a1", report)
     step = gate(root, JOBS.replace("test=success", "test=failure"))
     assert step.code == 1
-    assert step.outputs == {"verdict": "failed"}
+    assert step.outputs == {"verdict": "failed", **delivered(root)}
+    [finding] = step.report("gate")["findings"]
+    assert (finding["kind"], finding["gate"]) == ("no", "TQ-02")
+    assert finding["next-step"].startswith("Mend the tests below")
     assert step.summary.startswith("## ❌ Red: 1 of 2 tests failed, 91.35 % covered\n")
     assert "  failed: tests/test_b.py::test_a (unit · Python 3.12 · 2/2): assert 1 == 2" in step.log
     assert len([line for line in step.log.splitlines() if line.startswith("::error")]) == 1
@@ -103,9 +111,15 @@ def test_coverage_has_its_say(verdict: str | None, code: int, said: str, root: P
 
 @pytest.mark.parametrize("word", ["failure", "cancelled", "skipped", ""])
 def test_without_a_plan_nothing_is_known(word: str, tmp_path: Path) -> None:
-    step = gate(write(tmp_path / "project", {}), f"plan={word} lint=skipped test=skipped")
+    root = write(tmp_path / "project", {})
+    step = gate(root, f"plan={word} lint=skipped test=skipped", GITHUB_RUN_ATTEMPT="2", CI_KIT_NAME="other")
     assert step.code == 3
-    assert step.outputs == {"verdict": "failed"}
+    assert step.outputs == {"verdict": "failed", **delivered(root, "other-gate-a2")}
+    report = step.report("gate")
+    assert (report["verdict"], report["commit"], report["counts"]) == ("failed", COMMIT, {})
+    assert report["jobs"] == {"plan": word or "missing", "lint": "skipped", "test": "skipped"}
+    [finding] = report["findings"]
+    assert finding["message"].startswith("the job plan ended with")
     assert step.summary.startswith("## ❌ Red: the plan failed")
     assert "the job plan ended with" in step.log
 
@@ -124,6 +138,7 @@ def test_the_jobs_must_be_given(root: Path) -> None:
     step = gate(root, "")
     assert step.code == 2
     assert "plan=success lint=skipped test=success" in step.log
+    assert step.report("gate")["findings"][0]["message"].startswith("input jobs: ")
 
 
 def test_a_missing_plan_is_no_riddle(root: Path) -> None:
@@ -131,6 +146,8 @@ def test_a_missing_plan_is_no_riddle(root: Path) -> None:
     step = gate(root)
     assert step.code == 3
     assert "plan.json in ci-kit is not a readable plan report" in step.log
+    assert step.outputs == {"verdict": "failed", **delivered(root)}
+    assert "plan.json" in step.report("gate")["findings"][0]["message"]
 
 
 def test_a_hostile_report_commands_nothing(root: Path) -> None:
@@ -143,7 +160,7 @@ def test_a_hostile_report_commands_nothing(root: Path) -> None:
     deliver(root, "ci-results-y", {"schema": evil})
     step = gate(root, JOBS.replace("test=success", "test=failure"))
     assert step.code == 1
-    assert step.outputs == {"verdict": "failed"}
+    assert step.outputs == {"verdict": "failed", **delivered(root)}
     commands = [line for line in step.log.splitlines() if line.lstrip().startswith("::")]
     assert commands
     assert all(line.startswith("::error title=Gate TQ-0") for line in commands)

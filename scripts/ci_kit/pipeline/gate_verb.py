@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ci_kit import inputs
 from ci_kit.config import load_config
-from ci_kit.errors import CallerMistake, InfrastructureFailure
+from ci_kit.errors import CallerMistake, InfrastructureFailure, KitError
 from ci_kit.github import Annotation
 from ci_kit.inputs import setting
 from ci_kit.pipeline.evidence import printable, read_evidence
@@ -40,12 +41,30 @@ class GateInputs:
     config: Path | None = setting(None, inputs.path, "configuration file (default .github/ci-kit.yml)")
     plan: Path | None = setting(None, inputs.path, "plan.json of this run (default: in the report folder)")
     data: Path | None = setting(None, inputs.path, "folder with the test legs' results (default: in the report folder)")
+    name: str = setting("ci", inputs.short_name, "name of this call, part of artifact names and cache keys")
     jobs: dict[str, str] | None = setting(None, job_results, "results of the jobs before, as job=result words")
 
 
 def run(given: GateInputs, tools: Tools) -> int:
-    """Judge the run; writes `gate.json`, the summary and the annotations, and sets the output `verdict`."""
+    """Judge the run: outputs, summary, annotations, and `gate.json`, also when there is nothing to judge by."""
     folder = report_folder(tools.environ)
+    tools.workflow.output("report", str(folder / "gate.json"))
+    tools.workflow.output("artifact", f"{given.name}-gate-a{tools.event.run_attempt}")
+    try:
+        plan, verdict, coverage, summary = _judge(given, folder, tools)
+    except KitError as error:
+        tools.workflow.output("verdict", "failed")
+        found = Finding(Kind.UNPROVEN, "gate", printable(error.message), error.next_step)
+        nothing = Verdict((found,), (), {}, (), ())
+        write_report(folder, "gate", _report(tools.event.sha, given.jobs or {}, nothing, None))
+        raise
+    write_report(folder, "gate", _report(plan.commit, given.jobs or {}, verdict, coverage))
+    _say(summary, verdict, tools)
+    return verdict.exit
+
+
+def _judge(given: GateInputs, folder: Path, tools: Tools) -> tuple[Plan, Verdict, float | None, str]:
+    """The plan, the verdict, the total coverage in percent, and the summary."""
     jobs = given.jobs
     if jobs is None:
         raise CallerMistake(
@@ -53,7 +72,6 @@ def run(given: GateInputs, tools: Tools) -> int:
             next_step="Pass them as words, such as plan=success lint=skipped test=success test-after=skipped.",
         )
     if jobs.get("plan") != "success":
-        tools.workflow.output("verdict", "failed")
         tools.workflow.summary("## ❌ Red: the plan failed, so no test ran\n\nThe log of the job plan says why.")
         raise InfrastructureFailure(
             f"the job plan ended with {jobs.get('plan', 'no result')!r}, so nothing is known of what had to run.",
@@ -65,9 +83,7 @@ def run(given: GateInputs, tools: Tools) -> int:
     verdict = judge(plan, jobs, evidence, config.gates)
     coverage, more = _coverage(folder)
     verdict = replace(verdict, findings=(*verdict.findings, *more))
-    _say(page(plan, jobs, evidence, verdict, coverage), verdict, tools)
-    write_report(folder, "gate", _report(plan, jobs, verdict, coverage))
-    return verdict.exit
+    return plan, verdict, coverage, page(plan, jobs, evidence, verdict, coverage)
 
 
 def _coverage(folder: Path) -> tuple[float | None, list[Finding]]:
@@ -105,12 +121,12 @@ def _say(summary: str, verdict: Verdict, tools: Tools) -> None:
         workflow.log(f"  {judged.gate} {judged.name}: {judged.found}, wanted {judged.wanted}")
 
 
-def _report(plan: Plan, jobs: dict[str, str], verdict: Verdict, coverage: float | None) -> dict[str, object]:
+def _report(commit: str, jobs: Mapping[str, str], verdict: Verdict, coverage: float | None) -> dict[str, object]:
     return {
         "schema": "ci-kit/gate/1",
-        "commit": plan.commit,
+        "commit": commit,
         "verdict": "failed" if verdict.findings else "passed",
-        "jobs": jobs,
+        "jobs": dict(jobs),
         "counts": dict(sorted(verdict.counts.items())),
         "coverage": coverage,
         "flaky": list(verdict.flaky),
@@ -118,5 +134,8 @@ def _report(plan: Plan, jobs: dict[str, str], verdict: Verdict, coverage: float 
             {"gate": j.gate, "name": j.name, "found": j.found, "wanted": j.wanted, "holds": j.holds}
             for j in verdict.judged
         ],
-        "findings": [{"kind": f.kind.name.lower(), "gate": f.gate, "message": f.message} for f in verdict.findings],
+        "findings": [
+            {"kind": f.kind.name.lower(), "gate": f.gate, "message": f.message, "next-step": f.next_step}
+            for f in verdict.findings
+        ],
     }
