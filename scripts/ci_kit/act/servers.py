@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import re
 import shutil
 import signal
 import socket
@@ -16,23 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from ci_kit.act.services import Service
 from ci_kit.errors import InfrastructureFailure
 
 READY_SECONDS = 30.0
-
-
-@dataclass(frozen=True)
-class Service:
-    """A service that a job or the configuration asks for: which image, on which port of this machine."""
-
-    image: str
-    port: int
-    env: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def kind(self) -> str:
-        """`redis` for `docker.io/library/redis:7-alpine`."""
-        return re.split(r"[:@]", self.image.rsplit("/", 1)[-1])[0]
 
 
 @dataclass
@@ -112,6 +98,8 @@ class Servers:
 
     def stop(self) -> None:
         """End every server that was started."""
+        # One that has ended is reaped by the question, and its number may be another process's by now.
+        self.running = [child for child in self.running if child.poll() is None]
         for child in self.running:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(child.pid, signal.SIGTERM)
@@ -126,17 +114,6 @@ class Servers:
         for lock in self.held:
             lock.close()
         self.held.clear()
-
-
-def service_of(image: str, ports: Iterable[object], env: Mapping[str, str]) -> Service | None:
-    """A service from its mapping; None without an image or a port of this machine."""
-    port = next((_host_port(str(p)) for p in ports), None)
-    return Service(image, port, tuple(sorted(env.items()))) if image and "${{" not in image and port else None
-
-
-def _host_port(text: str) -> int | None:
-    match = re.fullmatch(r"(?:127\.0\.0\.1:|0\.0\.0\.0:)?([0-9]+)(?::[0-9]+)?(?:/tcp)?", text)
-    return int(match[1]) if match else None
 
 
 def _commands(service: Service, home: Path, environ: Mapping[str, str]) -> list[list[str]] | None:

@@ -10,7 +10,6 @@ import yaml
 
 from ci_kit.act import references, tree
 from ci_kit.act.references import Reference
-from ci_kit.act.servers import Service, service_of
 from ci_kit.act.translate import Job, Translator
 from ci_kit.errors import CallerMistake
 from ci_kit.schema import suggestion
@@ -117,18 +116,6 @@ def labels_of(files: Iterable[Parsed]) -> set[str]:
     jobs = [job for file in files for _, job in tree.items(tree.get(file.node, "jobs"))]
     nodes = [node for job in jobs if (node := tree.get(job, "runs-on")) is not None]
     return {str(n.value) for node in nodes for n in tree.scalars(node) if "${{" not in n.value}
-
-
-def services_of(files: Iterable[Parsed]) -> list[Service]:
-    """The services that are written out in full; expressions are known only at run time."""
-    found = []
-    for file in files:
-        for _, job in tree.items(tree.get(file.node, "jobs")):
-            for _, node in tree.items(tree.get(job, "services")):
-                ports = [str(p.value) for p in tree.entries(node, "ports")]
-                env = {name: str(value.value) for name, value in tree.items(tree.get(node, "env"))}
-                found.append(service_of(tree.text(node, "image") or "", ports, env))
-    return [service for service in found if service is not None]
 
 
 def reachable(jobs: Sequence[Job], top: Sequence[tuple[str, str]], only: str) -> tuple[list[Job], dict[str, list[str]]]:
