@@ -144,6 +144,7 @@ class Shop:
         before = json.loads(path.read_text()) if path.exists() else {}
         manifest = {
             "schema": "ci-kit/coverage-manifest/1",
+            "name": "ci",
             "tier": "unit",
             "python": f"{sys.version_info.major}.{sys.version_info.minor}",
             "shard": {"index": index, "count": count},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -107,6 +108,26 @@ def test_the_gates(three: Shop) -> None:
     assert "1 line or branch short of 80.01 %" in ran.summary
 
 
+def test_two_calls_in_one_job_do_not_collide(three: Shop) -> None:
+    """Each call of a name combines its own results, whatever lies beside them."""
+    alone = three.combine("--html", "false", "--total", "80").report["total"]
+    shutil.copytree(place(three, 1).parent, three.results / "two-results-unit-py3-1of1-a1")
+    three.announce(three.results / "two-results-unit-py3-1of1-a1" / "coverage", 1, count=1, name="two")
+    # What another call's tests could not deliver is not this call's matter either.
+    broken = three.results / "three-results-unit-py3-1of1-a1"
+    (broken / "coverage").mkdir(parents=True)
+    test = json.loads((place(three, 1) / "manifest.json").read_text()) | {"name": "three", "verdict": "error"}
+    (broken / "test.json").write_text(json.dumps(test))
+    (broken / "coverage" / "manifest.json").write_text("{")
+    ran = three.combine("--html", "false", "--total", "80")
+    assert ran.code == 0, ran.log
+    assert (ran.report["total"], len(ran.report["legs"])) == (alone, 3)
+    ran = three.combine("--html", "false", "--total", "1", "--name", "two")
+    assert ran.code == 0, ran.log
+    assert [leg["shard"] for leg in ran.report["legs"]] == [{"index": 1, "count": 1}]
+    assert ran.report["total"]["covered"] < alone["covered"]
+
+
 def test_the_default_gate_is_85(three: Shop) -> None:
     ran = three.combine("--html", "false")
     assert ran.code == 1
@@ -158,7 +179,7 @@ def test_a_broken_coverage_configuration(three: Shop) -> None:
 
 def test_a_failed_shard_is_said(three: Shop) -> None:
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    test = {"tier": "unit", "python": python, "shard": {"index": 2, "count": 3}, "attempt": 1, "verdict": "failed"}
+    test = {"name": "ci", "tier": "unit", "python": python, "shard": {"index": 2, "count": 3}, "attempt": 1, "verdict": "failed"}  # fmt: skip
     (place(three, 2).parent / "test.json").write_text(json.dumps(test))
     ran = three.combine("--total", "80", "--html", "false")
     assert ran.code == 0

@@ -66,7 +66,7 @@ def test_results_without_a_manifest(three: Shop) -> None:
     folder = place(three, 3).parent
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     shutil.rmtree(folder / "coverage")
-    test = {"tier": "unit", "python": python, "shard": {"index": 3, "count": 3}, "attempt": 1, "verdict": "error"}
+    test = {"name": "ci", "tier": "unit", "python": python, "shard": {"index": 3, "count": 3}, "attempt": 1, "verdict": "error"}  # fmt: skip
     (folder / "test.json").write_text(json.dumps(test))
     no_number(three.combine(), "3/3: delivered test results but no coverage manifest")
     (folder / "test.json").write_text(json.dumps(test | {"verdict": "empty"}))
@@ -179,6 +179,18 @@ def test_a_manifest_cannot_lead_out_of_its_folder(three: Shop) -> None:
 def test_twice_the_same_leg(three: Shop) -> None:
     shutil.copytree(place(three, 1).parent, three.results / "again")
     no_number(three.combine(), "delivered attempt 1 twice")
+
+
+def test_only_results_of_another_call(three: Shop) -> None:
+    expected = ("no leg delivered under the name 'two'", "holds only results of 'ci'", "the input name")
+    no_number(three.combine("--name", "two"), *expected)
+
+
+def test_a_test_report_and_a_manifest_of_different_calls(three: Shop) -> None:
+    test = json.loads((place(three, 1) / "manifest.json").read_text()) | {"verdict": "passed"}
+    (place(three, 1).parent / "test.json").write_text(json.dumps(test))
+    three.announce(place(three, 1), 1, name="two")
+    no_number(three.combine(), "belong to different legs")
 
 
 def test_line_and_branch_data_do_not_mix(three: Shop) -> None:

@@ -185,8 +185,9 @@ def test_no_configuration_at_all(newest: Environment, tmp_path: Path) -> None:
         "tests/test_a.py": "import lib\n\n\ndef test_a():\n    assert lib.X\n",
     }
     here = Consumer.make(tmp_path, newest, files)
-    ran = here.run()
+    ran = here.run("--name", "two")
     assert ran.code == 0, ran.log
+    assert ran.manifest["name"] == ran.report["name"] == "two"
     assert ran.manifest["source"] == ["lib"]
     assert set(arcs([ran.folder / "coverage" / f["name"] for f in ran.manifest["files"]], here.root)) == {
         "lib/__init__.py"

@@ -17,11 +17,11 @@ from ci_kit.coverage_combine.delivery import Chosen, Problem, choose
 from ci_kit.coverage_combine.gates import judge
 from ci_kit.coverage_combine.numbers import FileCoverage, add
 from ci_kit.coverage_combine.proof import Proven, prove
-from ci_kit.coverage_combine.receive import receive
+from ci_kit.coverage_combine.receive import Received, receive
 from ci_kit.coverage_combine.result import NAME, Result, Untrusted, untrusted_report
 from ci_kit.errors import CallerMistake, Exit, InfrastructureFailure, KitError
 from ci_kit.inputs import boolean, path, percentage, setting, short_name
-from ci_kit.plan import Leg, read_plan
+from ci_kit.plan import Leg, Plan, read_plan
 from ci_kit.report import report_folder, write_report
 from ci_kit.tools import Tools, Verb
 
@@ -105,18 +105,30 @@ def _received(
             f"input data: there is no folder {folder}.",
             next_step="Download the results of the test jobs before this step, or correct the input.",
         )
-    deliveries, unreadable = receive(folder)
+    received = receive(folder, inputs.name)
     announced: set[Leg] | None = set(plan.legs()) if plan else None
-    chosen = choose(deliveries, announced, _commit(tools, here))
-    if not deliveries and not unreadable and announced is None:
-        unreadable = [Problem(f"no leg delivered anything: {folder} holds no */coverage/manifest.json.", "Run the tests with coverage and download their results.")]  # fmt: skip
+    chosen = choose(received.deliveries, announced, _commit(tools, here))
     proven, unsound = prove(chosen.deliveries, scratch)
-    problems = (*unreadable, *chosen.problems, *unsound)
+    problems = (*received.problems, *_nothing(received, inputs.name, folder, plan), *chosen.problems, *unsound)
     if not problems and not any(leg.measured for leg in proven):
         problems = (Problem("no leg measured any file of the repository.", "Compare [run] source with its layout."),)
     if problems:
         raise Untrusted(problems)
     return chosen, proven
+
+
+def _nothing(received: Received, name: str, folder: Path, plan: Plan | None) -> list[Problem]:
+    """Why there is not one delivery, where that has a reason of its own."""
+    if received.deliveries:
+        return []
+    if received.others:
+        found = f"{folder} holds only results of {', '.join(map(repr, received.others[:5]))}"
+        step = "Give this step the input name that the tests were given."
+        return [Problem(f"no leg delivered under the name {name!r}: {found}.", step)]
+    if received.problems or plan:
+        return []
+    step = "Run the tests with coverage and download their results."
+    return [Problem(f"no leg delivered anything: {folder} holds no */coverage/manifest.json.", step)]
 
 
 def _commit(tools: Tools, here: Path) -> str:

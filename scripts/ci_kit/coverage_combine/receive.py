@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ci_kit import schema
 from ci_kit.coverage_combine.delivery import Delivery, Problem, leg_from, manifest_from
+from ci_kit.plan import Leg
 
 MANIFEST_BYTES = 4_000_000
 TEST_REPORT_BYTES = 200_000_000
 FOLDERS = 2_000
 _TEST_REPORT: dict[str, Any] = {
     "type": "object",
-    "required": ["tier", "python", "shard", "attempt", "verdict"],
+    "required": ["name", "tier", "python", "shard", "attempt", "verdict"],
     "properties": {
+        "name": {"type": "string", "maxLength": 40},
         "tier": {"type": "string"},
         "python": {"type": "string"},
         "attempt": {"type": "integer", "minimum": 1},
@@ -29,25 +32,42 @@ _TEST_REPORT: dict[str, Any] = {
 }
 
 
-def receive(folder: Path) -> tuple[list[Delivery], list[Problem]]:
-    """Every delivery in `folder` (`<result folder>/coverage/manifest.json`), and what could not be read."""
+@dataclass(frozen=True)
+class Received:
+    """What is in the folder: the call's own deliveries, the names of other calls, and what could not be read."""
+
+    deliveries: tuple[Delivery, ...]
+    others: tuple[str, ...]
+    problems: tuple[Problem, ...]
+
+
+def receive(folder: Path, name: str) -> Received:
+    """Every delivery of the call `name` in `folder` (`<result folder>/coverage/manifest.json`).
+
+    Several calls in one job share the folder of results; each combines only its own.
+    """
     deliveries: list[Delivery] = []
+    others: set[str] = set()
     problems: list[Problem] = []
     places = _places(folder)
     if len(places) > FOLDERS:
-        return [], [Problem(f"{len(places)} result folders; at most {FOLDERS} are read.", "Use fewer shards.")]
+        problem = Problem(f"{len(places)} result folders; at most {FOLDERS} are read.", "Use fewer shards.")
+        return Received((), (), (problem,))
     for place in places:
         try:
-            delivery = _delivery(place)
+            of, delivery = _delivery(place, name)
         except (OSError, ValueError, RecursionError) as error:
             problems.append(
                 Problem(
                     f"cannot be read: {_reason(error)}.", "Re-run the job that delivered it.", f"result {place.name}"
                 )
             )
+            continue
+        if delivery is None:
+            others.add(of)
         else:
-            deliveries += [delivery] if delivery else []
-    return deliveries, problems
+            deliveries.append(delivery)
+    return Received(tuple(deliveries), tuple(sorted(others)), tuple(problems))
 
 
 def _places(folder: Path) -> list[Path]:
@@ -55,20 +75,29 @@ def _places(folder: Path) -> list[Path]:
     return sorted(found | {path.parent for pattern in ("", "*/") for path in folder.glob(f"{pattern}test.json")})
 
 
-def _delivery(place: Path) -> Delivery | None:
+def _delivery(place: Path, name: str) -> tuple[str, Delivery | None]:
+    """The name of the call that delivered, and its delivery when that is the call `name`."""
     report, manifest = place / "test.json", place / "coverage" / "manifest.json"
     verdict = None
     data: dict[str, Any] = {}
     if report.exists():
         data = _read(report, TEST_REPORT_BYTES, _TEST_REPORT, "test report")
         verdict = data["verdict"]
+        if data["name"] != name:
+            return data["name"], None
     if not manifest.exists():
         # A leg that ran without measuring is only known by its test report.
-        return Delivery(leg_from(data), data["attempt"], place, None, verdict)
+        return name, Delivery(leg_from(data), data["attempt"], place, None, verdict)
     found = _read(manifest, MANIFEST_BYTES, schema.load("coverage-manifest"), "manifest")
-    if data and (leg_from(data), data["attempt"]) != (leg_from(found), found["attempt"]):
+    if data and _origin(data) != _origin(found):
         raise ValueError("its test report and its coverage manifest belong to different legs")
-    return Delivery(leg_from(found), found["attempt"], place, manifest_from(found), verdict)
+    if found["name"] != name:
+        return found["name"], None
+    return name, Delivery(leg_from(found), found["attempt"], place, manifest_from(found), verdict)
+
+
+def _origin(data: dict[str, Any]) -> tuple[str, Leg, int]:
+    return data["name"], leg_from(data), data["attempt"]
 
 
 def _read(path: Path, limit: int, rule: Any, what: str) -> dict[str, Any]:  # noqa: ANN401 - a JSON Schema

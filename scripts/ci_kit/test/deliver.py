@@ -122,6 +122,7 @@ def _write_manifest(run: ShardRun, gathered: Gathered, lost: int) -> None:
         return
     data = {
         "schema": "ci-kit/coverage-manifest/1",
+        "name": run.name,
         **_leg(run),
         "coverage-version": run.measuring.version,
         "branch": run.measuring.branch,
