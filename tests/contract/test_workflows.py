@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ci_kit.config import SERVICE_SLOTS
+from ci_kit.config import SERVICE_SLOTS, load_config
+from ci_kit.errors import CallerMistake
+from ci_kit.inputs import duration
 from tooling.findings import nothing
 from tooling.yaml_files import ROOT, Job, YamlFile, all_files, expressions, workflows
 
@@ -47,6 +49,40 @@ def test_every_job_with_steps_has_a_time_limit(workflow: YamlFile) -> None:
         for job in workflow.jobs
         if ("timeout-minutes" in job.data) != ("uses" not in job.data)
     )
+
+
+@each_workflow
+def test_every_step_has_a_time_limit(workflow: YamlFile) -> None:
+    nothing(step.name for step in workflow.steps if "timeout-minutes" not in step.data)
+
+
+@each_workflow
+def test_the_innermost_time_limit_speaks_first(workflow: YamlFile, tmp_path: Path) -> None:
+    """The launcher says what was stopped and keeps the report; a step's or job's limit says neither."""
+    outputs = outputs_of_the_plan(tmp_path)
+
+    def number(value: object) -> str:
+        return re.sub(
+            r"\$\{\{ (?:fromJSON\()?needs\.plan\.outputs\.([\w-]+)\)? \}\}", lambda match: outputs[match[1]], str(value)
+        )
+
+    for job in workflow.jobs:
+        limits = {step.name: float(number(step.data["timeout-minutes"])) for step in job.steps}
+        assert sum(limits.values()) <= float(number(job.data.get("timeout-minutes", 0))), job.id
+        for step in job.steps:
+            if step.uses.startswith("$/"):
+                assert duration(number(step.data["with"]["timeout"])) < limits[step.name] * 60, step.name
+
+
+@each_workflow
+def test_every_download_is_tried_twice(workflow: YamlFile) -> None:
+    for job in workflow.jobs:
+        downloads = [step.data for step in job.steps if step.uses.startswith("actions/download-artifact@")]
+        for first, again in zip(downloads[::2], downloads[1::2], strict=True):
+            assert first["continue-on-error"] is True, first["name"]
+            assert again["if"] == f"steps.{first['id']}.outcome == 'failure'"
+            assert "continue-on-error" not in again
+            assert first["with"] == again["with"]
 
 
 @each_workflow
@@ -142,10 +178,16 @@ def test_every_job_that_a_plan_announces_exists_and_obeys_it(tmp_path: Path) -> 
 
 
 def test_the_plan_sets_every_output_of_its_job(tmp_path: Path) -> None:
-    plan_of_the_example(tmp_path)
-    written = set(re.findall(r"^([\w-]+)<<", (tmp_path / "output").read_text(encoding="utf-8"), re.MULTILINE))
     (plan,) = (job for job in pipeline().jobs if job.id == "plan")
-    assert plan.data["outputs"].keys() <= written
+    assert plan.data["outputs"].keys() <= outputs_of_the_plan(tmp_path).keys()
+
+
+def outputs_of_the_plan(folder: Path) -> dict[str, str]:
+    plan_of_the_example(folder)
+    written = (folder / "output").read_text(encoding="utf-8")
+    return {
+        name: value for name, _, value in re.findall(r"^([\w-]+)<<(\S+)\n(.*?)\n\2$", written, re.MULTILINE | re.DOTALL)
+    }
 
 
 def plan_of_the_example(folder: Path) -> dict[str, dict[str, bool]]:
@@ -191,9 +233,22 @@ def test_the_two_test_jobs_differ_only_in_their_stage() -> None:
     )
 
 
+def self_test() -> YamlFile:
+    (found,) = (workflow for workflow in workflows() if workflow.name == ".github/workflows/self-test.yml")
+    return found
+
+
 def test_the_all_green_job_of_this_repository_needs_every_other_job() -> None:
-    (own,) = (workflow for workflow in workflows() if workflow.name == ".github/workflows/self-test.yml")
-    jobs = {job.id: job for job in own.jobs}
+    jobs = {job.id: job for job in self_test().jobs}
     green = jobs.pop("all-green")
     assert green.needs == jobs.keys()
     assert green.data["if"] == "always()"
+
+
+def test_the_mistake_of_the_self_test_is_the_one_that_it_asks_for(tmp_path: Path) -> None:
+    envs = [step.env for step in self_test().steps]
+    (misspelt,) = (env["MISSPELT"] for env in envs if "MISSPELT" in env)
+    (message,) = (env["MESSAGE"] for env in envs if "MESSAGE" in env)
+    (tmp_path / "misspelt.yml").write_text(misspelt + "\n", encoding="utf-8")
+    with pytest.raises(CallerMistake, match=re.escape(message)):
+        load_config(tmp_path, Path("misspelt.yml"))
