@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 
-from ci_kit.errors import CallerMistake
+from ci_kit.errors import CallerMistake, InfrastructureFailure
 from ci_kit.github import Event, Workflow
 
 VARIABLE = "CI_KIT_ENV"
@@ -35,6 +36,26 @@ def read_secrets(environ: Mapping[str, str], workflow: Workflow) -> dict[str, st
             next_step="Write one assignment a line; a value cannot span lines (encode it, for example as base64).",
         )
     return found
+
+
+def check_outputs(outputs: Mapping[str, str], environ: Mapping[str, str]) -> None:
+    """Raise `InfrastructureFailure` naming the secrets that occur in the values of `outputs`, meant for other jobs.
+
+    GitHub drops a job's output that contains a masked value, and the jobs behind it would find nothing to do. Masked are
+    the secret's lines and their values, also in the form in which JSON text holds them.
+    """
+    for number, line in enumerate(environ.get(VARIABLE, "").splitlines(), 1):
+        name, _, value = (part.strip() for part in line.partition("="))
+        comment = line.lstrip().startswith("#")
+        for hidden in filter(None, (line.strip(), "" if comment else value)):
+            hit = [output for output, text in outputs.items() if hidden in text or json.dumps(hidden)[1:-1] in text]
+            if hit:
+                what = f"line {number} of the secret {VARIABLE}" if comment else f"the value of the secret {name}"
+                raise InfrastructureFailure(
+                    f"{what} occurs in the plan's output{'s' if hit[1:] else ''} {', '.join(hit)}, and GitHub drops an "
+                    "output that contains a secret's value, so that nothing would run.",
+                    next_step="Use a longer value, or put this value, if it is no secret, into the tier's `env`.",
+                )
 
 
 def check_required(required: Sequence[str], found: Mapping[str, str], event: Event) -> str | None:

@@ -36,9 +36,7 @@ def test_a_plain_folder_without_git_settings_or_configuration(tmp_path: Path) ->
     assert step.code == 0, step.log
     assert step.outputs["python"] == "3.13"
     assert (step.outputs["lint"], step.outputs["test"], step.outputs["test-after"]) == ("false", "true", "false")
-    assert json.loads(step.outputs["matrix"]) == {
-        "include": [{"tier": "tests", "python": "3.13", "shard": "1/1"}]
-    }
+    assert json.loads(step.outputs["matrix"]) == {"include": [{"tier": "tests", "python": "3.13", "shard": "1/1"}]}
     assert step.outputs["artifact"] == "ci-plan-a1"
     plan = step.report("plan")
     assert plan["tiers"][0]["shards"] == [["tests/slow/test_c.py", "tests/unit/test_a.py", "tests/unit/test_b.py"]]
@@ -159,6 +157,16 @@ def test_a_mistake_is_exit_2_and_says_what_to_do(name: str, tmp_path: Path) -> N
     assert step.outputs == {}
     [annotation] = [line for line in shown if line.startswith("::error")]
     assert annotation.endswith((".", ")", "`"))
+
+
+def test_a_secret_so_short_that_github_would_drop_the_matrix(tmp_path: Path) -> None:
+    root = project(tmp_path)
+    step = run_step(root, "plan", CI_KIT_ENV="KEY=s3cret-value\nDEBUG=1\n")
+    assert step.code == 3, step.log
+    assert "the value of the secret DEBUG occurs in the plan's outputs artifact, python, matrix," in step.log
+    assert "Use a longer value, or put this value, if it is no secret, into the tier's `env`." in step.log
+    assert step.outputs == {}
+    assert run_step(root, "plan", CI_KIT_ENV="DEBUG=1\n", CI_KIT_SINGLE="true").code == 0
 
 
 def test_a_fork_needs_no_secrets(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ import io
 from pathlib import Path
 
 import pytest
-from ci_kit.errors import CallerMistake
+from ci_kit.errors import CallerMistake, InfrastructureFailure
 from ci_kit.github import Event, Workflow
-from ci_kit.secret_env import check_required, read_secrets
+from ci_kit.secret_env import check_outputs, check_required, read_secrets
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -83,6 +83,37 @@ def test_a_fork_runs_without_them(name: str) -> None:
 def test_the_projects_own_pull_request_needs_them() -> None:
     with pytest.raises(CallerMistake):
         check_required(["A"], {}, event(name="pull_request", payload=OURS))
+
+
+OUTPUTS = {"matrix": '{"include":[{"tier":"unit","shard":"1/1","o":"a\\"b"}]}', "python": "3.12", "test": "true"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("TOKEN=long-enough\nDEBUG=1\n", "the value of the secret DEBUG occurs in the plan's outputs matrix, python,"),
+        ("FLAG=true", "the value of the secret FLAG occurs in the plan's output test,"),
+        ("NAME= unit \r\n", "the value of the secret NAME occurs in the plan's output matrix,"),
+        ('QUOTED=a"b', "the value of the secret QUOTED occurs in the plan's output matrix,"),
+        ("# remark\n#\n", None),
+        ("A=\n\nB=two\n# x=1", None),
+        ("", None),
+    ],
+)
+def test_a_secret_that_would_make_github_drop_an_output_is_named(text: str, said: str | None) -> None:
+    if said is None:
+        check_outputs(OUTPUTS, {"CI_KIT_ENV": text})
+        return
+    with pytest.raises(InfrastructureFailure) as caught:
+        check_outputs(OUTPUTS, {"CI_KIT_ENV": text})
+    assert caught.value.message.startswith(said)
+    assert "longer value" in caught.value.next_step
+    assert "`env`" in caught.value.next_step
+
+
+def test_a_remark_that_is_masked_is_named_by_its_line() -> None:
+    with pytest.raises(InfrastructureFailure, match=r"^line 2 of the secret CI_KIT_ENV occurs in .* output options,"):
+        check_outputs({"options": "a # b"}, {"CI_KIT_ENV": "A=x\n#\n"})
 
 
 def test_nothing_is_missing() -> None:

@@ -214,7 +214,9 @@ def _twice(reports: Iterable[LegReport]) -> Iterator[Finding]:
                 doubled.setdefault((other, tier), {}).setdefault(python, set()).add(test)
     for (one, other), found in doubled.items():
         tests = sorted(set().union(*found.values()))
-        text = f"The tiers {one} and {other} both ran {_tests(len(tests))} on Python {', '.join(found)}: {_some(tests)}."
+        text = (
+            f"The tiers {one} and {other} both ran {_tests(len(tests))} on Python {', '.join(found)}: {_some(tests)}."
+        )
         then = 'Give the tiers markers that exclude each other (such as "slow" and "not slow").'
         yield Finding(Kind.NO, "TQ-01", text, then)
 

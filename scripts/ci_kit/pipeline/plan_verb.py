@@ -42,8 +42,12 @@ def run(given: PlanInputs, tools: Tools) -> int:
     project = read_project(root)
     files = _files(root, config, planning.event_kind(tools.event), single=given.single)
     plan = planning.make_plan(config, project, tools.event, name=given.name, files=files, single=given.single)
+    outputs = _outputs(plan, config)
+    if not given.single:  # there, no other job needs them
+        secret_env.check_outputs(outputs, tools.environ)
     path = write_plan(report_folder(tools.environ), plan)
-    _announce(plan, path, config, tools)
+    for output, value in {"plan": str(path), **outputs}.items():
+        tools.workflow.output(output, value)
     everything = find_paths(root, read_pytest_config(root))
     _say(plan, files, planning.unassigned(plan, everything), config, tools)
     return Exit.GOOD
@@ -63,21 +67,20 @@ def _files(root: Path, config: Config, kind: str, *, single: bool) -> dict[str, 
     return found
 
 
-def _announce(plan: Plan, path: Path, config: Config, tools: Tools) -> None:
-    say = tools.workflow.output
-    say("plan", str(path))
-    say("artifact", f"{plan.name}-plan-a{tools.event.run_attempt}")
-    say("python", newest(plan.pythons))
-    for stage, key in ((FIRST, "matrix"), (AFTER, "matrix-after")):
-        say(key, json.dumps(planning.matrix(plan, stage), separators=(",", ":")))
-    for job, announced in plan.jobs.items():
-        say(job, "true" if announced else "false")
-    only = plan.tiers[0]
-    say("tier", only.name)
+def _outputs(plan: Plan, config: Config) -> dict[str, str]:
+    """What other jobs learn of the plan."""
     limits = limits_of(config.test.timeout_seconds)
-    say("test-timeout", f"{limits.verb}m")
-    say("test-minutes", str(limits.step))
-    say("job-minutes", str(limits.job))
+    return {
+        "artifact": f"{plan.name}-plan-a{plan.attempt}",
+        "python": newest(plan.pythons),
+        "matrix": json.dumps(planning.matrix(plan, FIRST), separators=(",", ":")),
+        "matrix-after": json.dumps(planning.matrix(plan, AFTER), separators=(",", ":")),
+        **{job: "true" if announced else "false" for job, announced in plan.jobs.items()},
+        "tier": plan.tiers[0].name,
+        "test-timeout": f"{limits.verb}m",
+        "test-minutes": str(limits.step),
+        "job-minutes": str(limits.job),
+    }
 
 
 def _say(plan: Plan, files: dict[str, list[TestFile]], left_out: tuple[str, ...], config: Config, tools: Tools) -> None:
