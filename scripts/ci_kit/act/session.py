@@ -51,7 +51,7 @@ def run_session(
     lines: queue.Queue[bytes | None] = queue.Queue()
     reader = threading.Thread(target=_read, args=(child, lines), daemon=True)
     reader.start()
-    timed_out = False
+    timed_out = ended = False
     try:
         while True:
             left = started + limit_seconds - time.monotonic()
@@ -65,12 +65,9 @@ def run_session(
             if line is None:
                 break
             feed(line.decode(errors="replace"))
-        if not timed_out:
-            child.wait(GRACE_SECONDS)
-    except subprocess.TimeoutExpired:
-        pass
+        ended = not timed_out
     finally:
-        _end(child, marker)
+        _end(child, marker, by_itself=ended)
         reader.join(GRACE_SECONDS)
     while not timed_out and not lines.empty():
         rest = lines.get()
@@ -88,19 +85,41 @@ def _read(child: subprocess.Popen[bytes], lines: queue.Queue[bytes | None]) -> N
     lines.put(None)
 
 
-def _end(child: subprocess.Popen[bytes], marker: str) -> None:
-    family = descendants(child.pid)
+def _end(child: subprocess.Popen[bytes], marker: str, *, by_itself: bool) -> None:
+    """`by_itself`: act has said all it had to say, and gets the time to leave."""
+    # Taken before anything reaps the child: afterwards its number may be another process's.
+    family = {pid: started(pid) for pid in descendants(child.pid)}
+    if by_itself:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(GRACE_SECONDS)
     if child.poll() is None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(GRACE_SECONDS)
-    for pid in {*family, *marked(marker)}:
+    kill(family | {pid: started(pid) for pid in marked(marker)})
+    if child.poll() is None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)
+            os.killpg(child.pid, signal.SIGKILL)
     child.wait()
+
+
+def kill(processes: Mapping[int, str]) -> None:
+    """Kill the processes that still are the ones that started then, not a later one with a number of theirs."""
+    for pid, then in processes.items():
+        if started(pid) == then:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def started(pid: int) -> str:
+    """When a process started, in the system's own count; empty where the system does not show it (Linux does)."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return ""
+    # The name, in parentheses, may hold anything; proc(5) counts the fields behind it.
+    return stat.rpartition(")")[2].split()[19]
 
 
 def descendants(root: int) -> set[int]:
