@@ -145,7 +145,8 @@ def test_the_plugin_imports_only_pytest_and_the_standard_library() -> None:
 
 def test_only_the_github_module_knows_workflow_commands() -> None:
     told = ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_ENV", "GITHUB_PATH", "::add-mask", "::error", "::group")
-    allowed = {KIT / "github.py"} | set(sources(KIT / "act")) | set(sources(KIT / "launcher"))
+    # The launcher's first file also runs on a Python that is too old to import the module.
+    allowed = {KIT / "github.py", KIT / "launcher" / "start.py"}
     nothing(
         f"{path.relative_to(ROOT)}:{node.lineno}: {node.value[:60]!r}"
         for path in sources(KIT)

@@ -250,6 +250,31 @@ def test_the_runners_tool_cache_comes_first(cold: Kit, tmp_path: Path) -> None:
     assert Path(done.facts["path"][-1]).parent == tmp_path / "tool cache" / "ci-kit"
 
 
+@pytest.mark.parametrize("runner", ["self-hosted", None])
+def test_on_a_runner_of_ones_own_nothing_that_another_job_left_is_run(
+    runner: str | None, cold: Kit, tmp_path: Path
+) -> None:
+    shared, mark = tmp_path / "tools", tmp_path / "SPRUNG"
+    env = {"GITHUB_ACTIONS": "true", "RUNNER_TOOL_CACHE": str(shared), "CI_KIT_LAUNCHER_PYTHON": None}
+    kit = _lone(cold, _python_only(tmp_path / "bin")).set(**env)
+    built = kit.set(RUNNER_ENVIRONMENT="github-hosted", RUNNER_TEMP=str(tmp_path / "hosted")).run("facts")
+    folder = Path(built.facts["path"][-1])
+    assert folder.parent == shared / "ci-kit"
+    _write(tmp_path / "evil", f"#!/bin/sh\ntouch '{mark}'\n")
+    (tmp_path / "evil").chmod(0o755)
+    _write(folder.parent / environment.POINTER, f"{tmp_path / 'evil'}\n")
+    loader = folder / "yaml" / "loader.py"
+    evil = f"open({str(mark)!r}, 'w')\n"
+    loader.write_text(evil + "#" * (loader.stat().st_size - len(evil)))
+    assert environment.is_complete(folder), "the list tells damage, not malice"
+    job = kit.set(RUNNER_ENVIRONMENT=runner, RUNNER_TEMP=str(tmp_path / "temp"))
+    for done in (job.run("facts"), job.set(CI_KIT_INDEX_URL=CLOSED, PATH="/nonexistent").run("facts")):
+        assert done.code == 0, done
+        assert Path(done.facts["path"][-1]).parent == tmp_path / "temp" / "ci-kit-environments"
+        assert os.path.realpath(done.facts["executable"]) == base_python()
+    assert not mark.exists()
+
+
 @pytest.mark.parametrize("home", ["unwritable", "unset"])
 def test_where_no_cache_can_be_written_it_says_where_it_is_instead(home: str, cold: Kit, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
@@ -438,6 +463,27 @@ def test_a_python_that_was_named_must_suit(warm: Kit, tmp_path: Path) -> None:
     assert f"CI_KIT_LAUNCHER_PYTHON is '{tmp_path}/python' (cpython 3.8)." in done.err
     told = kit.set(GITHUB_ACTIONS="true").run("code", "0")
     assert told.out == f"::error title=ci-kit::{done.err.removeprefix('ci-kit: ')}"
+
+
+@pytest.mark.parametrize("variable", ["CI_KIT_LAUNCHER_PYTHON", "CI_KIT_LAUNCHER_PREFERS"])
+def test_a_message_is_one_line_and_holds_no_command(variable: str, warm: Kit, tmp_path: Path) -> None:
+    """Neither the name of a Python nor what a program of that name prints reaches the runner as a command."""
+    evil = tmp_path / "100%" / "x\r\n::set-env name=A::b ##[error]c" / "python"
+    _write(evil, "#!/bin/sh\nprintf 'cpython\\n::error::owned\\n##[error]too'\nexit 1\n")
+    evil.chmod(0o755)
+    env = {"CI_KIT_LAUNCHER_PYTHON": None, "PATH": _python_only(tmp_path / "bin"), variable: str(evil)}
+    done = warm.set(GITHUB_ACTIONS="true", **env).run("code", "0")
+    demanded = variable == "CI_KIT_LAUNCHER_PYTHON"
+    assert done.code == (2 if demanded else 0)
+    lines = done.err.splitlines()
+    assert [line.startswith("ci-kit: ") for line in lines] == [True]
+    assert "(does not run)" in lines[0]
+    assert "owned" not in done.out + done.err
+    assert "##[" not in done.out + done.err
+    assert "100%/x  ::set-env" in lines[0]
+    said = [line for line in done.out.splitlines() if line]
+    assert [line.startswith("::error title=ci-kit::") for line in said] == [True] * demanded
+    assert all("100%25/x" in line for line in said)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from ci_kit.errors import CallerMistake, InfrastructureFailure
 from ci_kit.github import Workflow
-from ci_kit.launcher import build, environment, install, launch
+from ci_kit.launcher import build, environment, install, launch, start
 from ci_kit.launcher.environment import Interpreter, folder_name, is_complete, locks_of, sets_of_locks, write_list
 from ci_kit.launcher.family import Process, descendants
 from ci_kit.launcher.supervise import End, Outcome, grace_seconds
@@ -340,3 +340,21 @@ def test_a_private_folder_in_a_shared_place_must_be_ones_own(tmp_path: Path, mon
     assert place != planted
     planted.chmod(0o700)
     assert list(build._temporary_places({})) == [planted]
+
+
+def test_on_a_runner_no_temporary_place_outlasts_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    first, second = build._temporary_places({"RUNNER_TEMP": "/temp"})
+    assert first == Path("/temp/ci-kit-environments")
+    assert second.parent == tmp_path
+    assert second != tmp_path / f"ci-kit-{os.getuid()}"
+
+
+def test_what_the_first_python_says_is_one_line_without_commands(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    start.tell("100%\r\n::error::x ##[error]y")
+    said = capsys.readouterr()
+    assert said.err == "ci-kit: 100%  ::error::x ## [error]y\n"
+    assert said.out == "::error title=ci-kit::100%25  ::error::x ## [error]y\n"

@@ -83,7 +83,7 @@ def variables(occasion: Occasion, run_id: int) -> dict[str, str]:
         "GITHUB_RUN_ATTEMPT": "1",
         "GITHUB_RETENTION_DAYS": "90",
         "GITHUB_TRIGGERING_ACTOR": occasion.actor,
-        "RUNNER_ENVIRONMENT": "self-hosted",
+        "RUNNER_ENVIRONMENT": "github-hosted",
         "RUNNER_NAME": "act",
         "RUNNER_TRACKING_ID": f"github_{run_id}_{secrets.token_hex(4)}",
     }

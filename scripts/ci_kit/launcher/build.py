@@ -113,8 +113,10 @@ def _complete(place: Path, names: Iterable[str]) -> Path | None:
 
 
 def _temporary_places(environ: Mapping[str, str]) -> Iterator[Path]:
-    if environ.get("RUNNER_TEMP"):
+    if environ.get("RUNNER_TEMP"):  # then nothing that outlasts the job: another job may have written it
         yield Path(environ["RUNNER_TEMP"], "ci-kit-environments")
+        yield Path(tempfile.mkdtemp(prefix="ci-kit-"))
+        return
     private = Path(tempfile.gettempdir(), f"ci-kit-{os.getuid()}")
     with contextlib.suppress(OSError):
         private.mkdir(mode=0o700, exist_ok=True)

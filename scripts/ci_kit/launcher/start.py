@@ -30,6 +30,14 @@ def base_interpreter() -> "str | None":
     return base if in_venv and base and folder.resolve() != Path(base).parent.resolve() else None
 
 
+def tell(message: str) -> None:
+    """One line, in which the runner finds no command, and an annotation. `ci_kit.github` may be too new to import."""
+    line = message.replace("\r", " ").replace("\n", " ").replace("##[", "## [")
+    print(f"ci-kit: {line}", file=sys.stderr)
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        print("::error title=ci-kit::{}".format(line.replace("%", "%25")))
+
+
 def start() -> int:
     """Answer a probe, or run the verb."""
     why = unsuitable()
@@ -41,10 +49,7 @@ def start() -> int:
         try:
             Path(cache, "python").unlink()
         except OSError:
-            message = f"{cache}/python names an interpreter that is now {why}. Remove that file."
-            print(f"ci-kit: {message}", file=sys.stderr)
-            if os.environ.get("GITHUB_ACTIONS") == "true":
-                print(f"::error title=ci-kit::{message}")
+            tell(f"{cache}/python names an interpreter that is now {why}. Remove that file.")
             return 3
         os.execv(launcher, [launcher, *argv])  # noqa: S606 - an argument list, no shell wanted
     base = base_interpreter()
