@@ -54,13 +54,23 @@ def test_tables_are_those_of_the_file_that_they_describe(
         )
 
 
-@pytest.mark.parametrize(
-    "action", [file for file in all_files() if file.name.startswith("actions/")], ids=lambda file: file.name
-)
-def test_every_action_tells_what_its_users_ask(action: YamlFile) -> None:
-    readme = (action.path.parent / "README.md").read_text(encoding="utf-8")
-    headings = re.findall(r"^## (.+)$", readme, re.MULTILINE)
-    nothing(f"{action.path.parent.name}: no section {section!r}" for section in SECTIONS if section not in headings)
+@each_page
+def test_every_action_and_workflow_tells_what_its_users_ask(page: Path, described: str) -> None:
+    headings = re.findall(r"^## (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    wanted = SECTIONS if described.endswith(".yml") else ()
+    nothing(f"{described}: no section {section!r}" for section in wanted if section not in headings)
+
+
+def test_every_workflow_shows_how_its_secrets_are_passed() -> None:
+    for page, described in pages().items():
+        secrets = {name for file in all_files() if file.name == described for name in file.secrets}
+        blocks = re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+        passed = {name for block in blocks for job in _jobs(yaml.safe_load(block)) for name in job.get("secrets") or {}}
+        assert secrets <= passed, described
+
+
+def _jobs(document: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - YAML holds anything
+    return list(document["jobs"].values()) if isinstance(document, dict) and "jobs" in document else []
 
 
 @each_document
