@@ -49,6 +49,21 @@ def test_what_the_kit_proposes_itself_may_be_absent(tmp_path: Path) -> None:
     assert step.code == 0, step.log
     assert "mypy .: not installed, not run" in step.log
     assert step.report("lint")["commands"] == [{"command": "mypy .", "exit": None, "seconds": None}]
+    assert step.summary.startswith("### ⚠️ Lint: nothing ran: mypy not installed\n")
+    [warning] = [line for line in step.log.splitlines() if line.startswith("::warning")]
+    assert "nothing ran: mypy not installed, though the project sets it up." in warning
+    assert "passed" not in step.summary
+
+
+def test_one_linter_that_ran_is_enough_to_pass(tmp_path: Path) -> None:
+    bin_folder = write(tmp_path / "venv" / "bin", {"mypy": "#!/bin/sh\n"})
+    (bin_folder / "mypy").chmod(0o755)
+    step = lint(tmp_path, files={"mypy.ini": "", "ruff.toml": ""}, PATH="/usr/bin:/bin",
+                CI_KIT_PYTHON=sys.executable, CI_KIT_VENV=str(tmp_path / "venv"))  # fmt: skip
+    assert step.code == 0, step.log
+    assert step.summary.startswith("### ✅ Lint: passed\n")
+    assert "not installed, not run" in step.summary
+    assert "::warning" not in step.log
 
 
 def test_nothing_to_run(tmp_path: Path) -> None:
@@ -95,8 +110,11 @@ def test_workflow_commands_of_a_linter_are_shown_and_not_obeyed(tmp_path: Path) 
 
 
 def test_a_linter_gets_none_of_the_kits_variables(tmp_path: Path) -> None:
-    step = lint(tmp_path, "env", CI_KIT_ENV="TOKEN=s3cret", ACTIONS_RUNTIME_TOKEN="t0ken", MINE="yes")
+    files = {name: str(tmp_path / name) for name in ("GITHUB_ENV", "GITHUB_PATH", "GITHUB_STATE")}
+    step = lint(tmp_path, "env", CI_KIT_ENV="TOKEN=s3cret", ACTIONS_RUNTIME_TOKEN="t0ken", MINE="yes", **files)
     assert "MINE=yes" in step.log
+    for name in (*files, "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"):
+        assert f"{name}=" not in step.log
     assert "ACTIONS_RUNTIME_TOKEN" not in step.log
     assert "CI_KIT_ENV" not in step.log
 

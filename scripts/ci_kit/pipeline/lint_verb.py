@@ -12,7 +12,7 @@ from pathlib import Path
 from ci_kit import inputs
 from ci_kit.config import Config, load_config
 from ci_kit.errors import CallerMistake, Exit
-from ci_kit.github import Annotation
+from ci_kit.github import Annotation, without_runners_own
 from ci_kit.inputs import setting
 from ci_kit.process import Completed
 from ci_kit.project import read_project
@@ -94,7 +94,8 @@ def run(given: LintInputs, tools: Tools) -> int:
     root = tools.event.workspace
     config = load_config(root, given.config)
     commands = commands_of(config, read_project(root).lint)
-    environ = {name: value for name, value in tools.environ.items() if not name.startswith(("CI_KIT_", "ACTIONS_"))}
+    theirs = without_runners_own(tools.environ)
+    environ = {name: value for name, value in theirs.items() if not name.startswith("CI_KIT_")}
     if given.venv is not None:
         environ["VIRTUAL_ENV"] = str(given.venv)
         environ["PATH"] = f"{given.venv / 'bin'}:{environ.get('PATH', '')}"
@@ -129,14 +130,18 @@ def _say(done: list[Ran], tools: Tools) -> None:
         rows.append(f"| {mark} | `{text}` | {ran.said} | {seconds} |")
         tools.workflow.log(f"lint: {ran.command.text}: {ran.said} {seconds}".rstrip())
     failed = [ran for ran in done if ran.failed]
+    absent = list(dict.fromkeys(ran.command.argv[0] for ran in done if ran.result is None))
+    head = "### ✅ Lint: passed"
     if failed:
         head = f"### ❌ Lint: {len(failed)} of {len(done)} commands failed"
-    else:
-        head = (
-            "### ✅ Lint: passed"
-            if done
-            else "### Lint: nothing to run (no `lint` in the configuration, no linter set up)"
-        )
+    elif not done:
+        head = "### Lint: nothing to run (no `lint` in the configuration, no linter set up)"
+    elif all(ran.result is None for ran in done):
+        nothing = f"nothing ran: {', '.join(absent)} not installed"
+        head = f"### ⚠️ Lint: {nothing}"
+        them = "them" if absent[1:] else "it"
+        text = f"Lint: {nothing}, though the project sets {them} up. Add {them} to the development dependencies."
+        tools.workflow.annotate(Annotation("warning", text, title="Lint"))
     table = ["", "| | Command | Result | Time |", "|:--|:--|:--|--:|", *rows] if rows else []
     tools.workflow.summary("\n".join([head, *table]))
     for ran in failed:
