@@ -16,6 +16,17 @@ from ci_kit.yaml_file import Document, read_yaml
 DEFAULT_PATH = Path(".github/ci-kit.yml")
 SERVICE_SLOTS = 4
 MOST_PORT = 65535
+WITHOUT_EFFECT = (
+    "test.random-order",
+    "test.select",
+    "test.quarantine",
+    "gates.duration",
+    "coverage.patch",
+    "coverage.regression",
+    "mutation",
+    "history",
+)
+"""Keys that are accepted and checked, but that nothing acts on yet."""
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -118,7 +129,8 @@ class Mutation:
 class Config:
     """The whole configuration. `file` is its path as shown to people, None when there is none.
 
-    Empty `python`, `tiers` and None `lint` mean that the repository itself is asked (`ci_kit.project`).
+    Empty `python`, `tiers` and None `lint` mean that the repository itself is asked (`ci_kit.project`). `without_effect`
+    are the keys of `WITHOUT_EFFECT` that the file sets.
     """
 
     file: str | None = None
@@ -132,6 +144,7 @@ class Config:
     mutation: Mutation = Mutation()
     required_secrets: tuple[str, ...] = ()
     history: str = "cache"
+    without_effect: tuple[str, ...] = ()
 
 
 def load_config(workspace: Path, path: Path | None = None) -> Config:
@@ -260,7 +273,16 @@ def _build(name: str, data: Mapping[str, Any]) -> Config:
         ),
         required_secrets=tuple((data.get("secrets") or NOTHING).get("required", ())),
         history=data.get("history", "cache"),
+        without_effect=tuple(key for key in WITHOUT_EFFECT if _sets(data, key)),
     )
+
+
+def _sets(data: Mapping[str, Any], key: str) -> bool:
+    """Whether the file says anything for the dotted key; an empty mapping says nothing."""
+    found: Any = data
+    for part in key.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found is not None and found != {}
 
 
 def _count(value: float | str | None) -> int | None:

@@ -197,6 +197,14 @@ def test_test_files_of_no_tier_are_named(tmp_path: Path) -> None:
     assert "1 test file belongs to no tier of this run: tests/slow/test_c.py." in step.log
 
 
+def test_keys_without_effect_are_named_once_in_the_log_and_in_the_summary(tmp_path: Path) -> None:
+    step = run_step(project(tmp_path, "history: none\ntest: {random-order: false, reruns: 1}\n"), "plan")
+    assert step.code == 0, step.log
+    note = "Set, but without effect in this version: test.random-order, history."
+    assert step.log.count(note) == step.summary.count(note) == 1
+    assert "without effect" not in run_step(project(tmp_path, "test: {reruns: 1}\n"), "plan").log
+
+
 def test_a_project_in_a_folder_of_the_checkout(tmp_path: Path) -> None:
     root = write(tmp_path / "project", {"back end/tests/test_ü.py": TEST, "front/test_x.py": TEST})
     step = run_step(root, "plan", CI_KIT_WORKING_DIRECTORY="back end")

@@ -103,6 +103,8 @@ def _say(plan: Plan, files: dict[str, list[TestFile]], left_out: tuple[str, ...]
     notes = [
         f"Configuration: {config.file or 'none, defaults hold'}. Not part of this run: {', '.join(skipped) or 'nothing'}."
     ]
+    if config.without_effect:
+        notes.append(f"Set, but without effect in this version: {', '.join(config.without_effect)}.")
     if left_out:
         shown = ", ".join(left_out[:5]) + (f" and {len(left_out) - 5} more" if len(left_out) > 5 else "")
         what = "test file belongs" if len(left_out) == 1 else "test files belong"
