@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import stat
 import urllib.error
 import urllib.request
 import zipfile
@@ -17,6 +18,7 @@ from ci_kit.act.artifact_store import ArtifactStore
 from ci_kit.act.blobs import Blobs
 from ci_kit.act.cache_store import CacheStore, Scopes
 from ci_kit.act.results_service import ResultsService
+from ci_kit.act.unpack import UnsafeArchive, unpack
 
 MAIN = Scopes("refs/heads/main", ("refs/heads/main",))
 
@@ -105,6 +107,88 @@ def test_a_single_file_keeps_its_form(service: ResultsService, tmp_path: Path) -
     assert (tmp_path / "out" / "artifacts" / "report.html").read_bytes() == b"<p>"
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["../home/precious", "..", ".", "", " ", "/etc", "a/b", "a\\b", 'a"', "a:", "a<", "a>", "a|", "a*", "a?", "a\r", "a\nb",
+     "a\0", "n" * 256],
+)  # fmt: skip
+def test_a_name_that_is_no_file_name_is_refused(service: ResultsService, tmp_path: Path, name: str) -> None:
+    """The toolkit checks names in the job, where a hostile one leaves that out."""
+    precious = tmp_path / "out" / "home" / "precious"
+    precious.mkdir(parents=True)
+    (precious / "kept").write_text("kept")
+    for method in ("CreateArtifact", "FinalizeArtifact", "GetSignedArtifactURL", "DeleteArtifact"):
+        status, answer = call(service, method, name=name, mime_type="application/zip")
+        assert (status, answer["code"]) == (400, "invalid_argument")
+    with pytest.raises(ValueError, match="artifact name"):
+        service.artifacts.create(name, "job", "application/zip")
+    assert (precious / "kept").read_text() == "kept"
+    assert {t.what for t in service.transfers} == {"refused"}
+
+
+def test_a_name_with_dots_and_blanks_is_a_name(service: ResultsService, tmp_path: Path) -> None:
+    upload(service, "..results 3.12…", archive(a="one"))
+    assert (tmp_path / "out" / "artifacts" / "..results 3.12…" / "a.txt").read_text() == "one"
+
+
+def entry(name: str, mode: int = stat.S_IFREG | 0o644) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name)
+    info.external_attr = mode << 16
+    return info
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        (entry("../outside.txt"), "would lie outside"),
+        (entry("a/../../outside.txt"), "would lie outside"),
+        (entry("a\\..\\..\\outside.txt"), "would lie outside"),
+        (entry("/outside.txt"), "would lie outside"),
+        (entry("C:/outside.txt"), "would lie outside"),
+        (entry("link", stat.S_IFLNK | 0o777), "neither a file nor a folder"),
+        (entry("pipe", stat.S_IFIFO | 0o644), "neither a file nor a folder"),
+        (entry("good.txt/below"), "cannot be unpacked"),
+    ],
+)
+def test_an_archive_that_reaches_out_is_refused_wholly(
+    service: ResultsService, tmp_path: Path, bad: zipfile.ZipInfo, said: str
+) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as target:
+        target.writestr("good.txt", "good")
+        target.writestr(bad, "/etc/passwd")
+    _, answer = call(service, "CreateArtifact", name="bad", mime_type="application/zip")
+    assert http("PUT", answer["signed_upload_url"], buffer.getvalue())[0] == 201
+    status, answer = call(service, "FinalizeArtifact", name="bad")
+    assert (status, answer["code"]) == (400, "invalid_argument")
+    assert said in answer["msg"]
+    assert [path.name for path in tmp_path.rglob("*") if path.name not in {"blobs", "artifact-1"}] == [
+        "out",
+        "artifacts",
+    ]
+    assert call(service, "ListArtifacts")[1] == {"artifacts": []}
+
+
+def test_an_archive_of_too_much_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as target:
+        target.writestr("zeros", bytes(100_000))
+    with pytest.raises(UnsafeArchive, match="more than 99999 bytes"):
+        unpack(tmp_path / "bomb.zip", tmp_path / "out", limit_bytes=99_999)
+    assert not (tmp_path / "out").exists()
+    unpack(tmp_path / "bomb.zip", tmp_path / "out", limit_bytes=100_000)
+    assert (tmp_path / "out" / "zeros").stat().st_size == 100_000
+
+
+def test_a_link_in_the_output_is_replaced_and_not_followed(service: ResultsService, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (tmp_path / "out" / "artifacts").mkdir(parents=True)
+    (tmp_path / "out" / "artifacts" / "results").symlink_to(precious)
+    upload(service, "results", archive(a="one"))
+    assert precious.is_dir()
+    assert list(precious.iterdir()) == []
+
+
 def test_blocks_are_joined_in_the_order_of_the_list(service: ResultsService) -> None:
     _, answer = call(service, "CreateArtifact", name="big", mime_type="application/octet-stream")
     url = answer["signed_upload_url"]
@@ -115,6 +199,7 @@ def test_blocks_are_joined_in_the_order_of_the_list(service: ResultsService) -> 
     call(service, "FinalizeArtifact", name="big")
     _, signed = call(service, "GetSignedArtifactURL", name="big")
     assert http("GET", signed["signed_url"])[1] == b"onetwo"
+    assert http("PUT", f"{url}&comp=blocklist", b"no list")[0] == 400
     missing = b"<BlockList><Latest>Mw==</Latest></BlockList>"
     assert http("PUT", f"{url}&comp=blocklist", missing)[0] == 400
 
@@ -147,3 +232,5 @@ def test_a_cache_entry_is_saved_once_and_found(service: ResultsService) -> None:
 def test_calls_that_make_no_sense(service: ResultsService) -> None:
     assert call(service, "Nonsense")[0] == 404
     assert call(service, "CreateArtifact")[0] == 400
+    assert call(service, "CreateArtifact", name="a", mime_type="text/html\r\nX: y")[0] == 400
+    assert call(service, "CreateCacheEntry", key="a,b", version="v")[0] == 400

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ci_kit.act.cache_store import CacheStore, Entry, Scopes, best_match
+from ci_kit.act.cache_store import CacheStore, Entry, Scopes, best_match, key_problem
 from ci_kit.act.event import Occasion, Pull, scopes
 
 MAIN, FEATURE = "refs/heads/main", "refs/heads/feature"
@@ -32,6 +32,22 @@ def test_best_match(entries: list[Entry], keys: list[str], found: str | None) ->
     """The own scope comes first even with a mere prefix; then the order of the keys; then the age."""
     match = best_match(entries, [FEATURE, MAIN], keys, "v")
     assert (match.key if match else None) == found
+
+
+def test_a_repository_of_dots_stays_in_the_folder(tmp_path: Path) -> None:
+    store = CacheStore(tmp_path / "store", "..", Scopes("..", ("..",)))
+    blob = tmp_path / "blob"
+    blob.write_text("one")
+    assert store.save("../k", "v", blob)
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
+    assert [entry.key for entry in store.entries()] == ["../k"]
+
+
+@pytest.mark.parametrize(
+    ("key", "good"), [("k-1/../x", True), ("", False), (" ", False), ("a,b", False), ("k" * 513, False)]
+)
+def test_keys_that_github_refuses(key: str, good: bool) -> None:
+    assert (key_problem(key) is None) == good
 
 
 def test_an_entry_is_saved_once_and_found_by_a_later_run(tmp_path: Path) -> None:

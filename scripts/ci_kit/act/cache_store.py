@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 import threading
@@ -33,6 +34,16 @@ class Entry:
     blob: Path
 
 
+LONGEST_KEY = 512
+
+
+def key_problem(key: str) -> str | None:
+    """Why nothing can be saved under this key (GitHub's own limits); None when it can."""
+    if not key.strip() or len(key) > LONGEST_KEY or "," in key:
+        return f"the cache key {key[:80]!r} is empty, has a comma, or is longer than {LONGEST_KEY} characters"
+    return None
+
+
 def best_match(entries: Sequence[Entry], scopes: Sequence[str], keys: Sequence[str], version: str) -> Entry | None:
     """The entry that a restore gets: scope by scope, the exact first key, then each key as a prefix, newest first.
 
@@ -54,7 +65,7 @@ class CacheStore:
     """Entries in a folder that outlives the run, shared safely by runs at the same time."""
 
     def __init__(self, folder: Path, repository: str, scopes: Scopes) -> None:
-        self._folder = folder / quote(repository, safe="")
+        self._folder = folder / _file_name(repository)
         self._scopes = scopes
         self._reserved: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
@@ -99,4 +110,9 @@ class CacheStore:
 
     def _place(self, key: str, version: str) -> Path:
         name = hashlib.sha256(f"{version}\n{key}".encode()).hexdigest()[:32]
-        return self._folder / quote(self._scopes.write, safe="") / name
+        return self._folder / _file_name(self._scopes.write) / name
+
+
+def _file_name(text: str) -> str:
+    """A text as the name of one folder: `..` is none of it."""
+    return re.sub(r"^\.", "%2E", quote(text, safe=""))

@@ -9,10 +9,11 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from ci_kit.act.artifact_store import NAME_TAKEN, Artifact, ArtifactStore
+from ci_kit.act.artifact_store import NAME_TAKEN, Artifact, ArtifactStore, name_problem
 from ci_kit.act.blobs import Blob, Blobs, runtime_token
-from ci_kit.act.cache_store import CacheStore
+from ci_kit.act.cache_store import CacheStore, key_problem
 from ci_kit.act.results_http import Refused, handler
+from ci_kit.act.unpack import UnsafeArchive
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,11 @@ class ResultsService:
         self.transfers.append(Transfer(kind, what, name, matched))
 
     def _create_artifact(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        name = str(request["name"])
+        name = self._name(request)
         # A client that sends no type is an older one, and those upload nothing but zip archives.
         mime_type = str(request.get("mime_type") or "application/zip")
+        if not mime_type.isprintable():  # it becomes a header of the answer
+            raise Refused(400, "invalid_argument", f"{mime_type!r} is no media type")
         artifact = self.artifacts.create(name, str(request.get("workflow_job_run_backend_id", "")), mime_type)
         if artifact is None:
             self._note("artifact", "refused", name)
@@ -95,7 +98,12 @@ class ResultsService:
         return {"ok": True, "signed_upload_url": self._sign(Blob(artifact.blob, writable=True))}
 
     def _finalize_artifact(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        artifact = self._existing(self.artifacts.finalize(str(request["name"])))
+        name = self._name(request)
+        try:
+            artifact = self._existing(self.artifacts.finalize(name))
+        except UnsafeArchive as error:
+            self._note("artifact", "refused", name)
+            raise Refused(400, "invalid_argument", str(error)) from error
         self._note("artifact", "uploaded", artifact.name)
         return {"ok": True, "artifact_id": str(artifact.number)}
 
@@ -107,16 +115,24 @@ class ResultsService:
         return {"artifacts": [_described(a, request) for a in found]}
 
     def _artifact_url(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        artifact = self._existing(self.artifacts.find(str(request["name"])))
+        artifact = self._existing(self.artifacts.find(self._name(request)))
         zipped = artifact.mime_type == "application/zip"
         self._note("artifact", "downloaded", artifact.name)
         name = f"{artifact.name}.zip" if zipped else artifact.name
         return {"signed_url": self._sign(Blob(artifact.blob, False, artifact.mime_type, name))}
 
     def _delete_artifact(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        artifact = self._existing(self.artifacts.delete(str(request["name"])))
+        artifact = self._existing(self.artifacts.delete(self._name(request)))
         self._note("artifact", "deleted", artifact.name)
         return {"ok": True, "artifact_id": str(artifact.number)}
+
+    def _name(self, request: Mapping[str, Any]) -> str:
+        name = str(request["name"])
+        problem = name_problem(name)
+        if problem is not None:
+            self._note("artifact", "refused", name)
+            raise Refused(400, "invalid_argument", problem)
+        return name
 
     def _existing(self, artifact: Artifact | None) -> Artifact:
         if artifact is None:
@@ -125,6 +141,10 @@ class ResultsService:
 
     def _create_cache(self, request: Mapping[str, Any]) -> dict[str, Any]:
         key, version = str(request["key"]), str(request["version"])
+        problem = key_problem(key)
+        if problem is not None:
+            self._note("cache", "refused", key)
+            raise Refused(400, "invalid_argument", problem)
         if not self.caches.reserve(key, version):
             self._note("cache", "refused", key)
             raise Refused(409, "already_exists", "cache entry with the same key, version, and scope already exists")
