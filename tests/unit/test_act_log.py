@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from ci_kit.act.log import Masks, RunLog, parse_annotation, skipped_jobs
+from ci_kit.act.log import RunLog, parse_annotation, skipped_jobs
+from ci_kit.act.masks import Masks
 from ci_kit.act.outcome import JobRun, verdict
 from ci_kit.act.translate import Job
 from ci_kit.act.workflows import reachable
@@ -122,6 +123,39 @@ def test_secrets_and_masks_show_nowhere() -> None:
     assert "masked" not in everything
     assert job.log == "*** and ***"
     assert (job.annotations[0].file, job.annotations[0].line, job.annotations[0].title) == ("a.py", 3, "***")
+
+
+def test_a_mask_with_two_colons_hides_the_whole_value() -> None:
+    """act takes `add-mask::se` for the command's name; an ignored one (after stop-commands) masks nothing."""
+    log = Log()
+    ids = {"stage": "Main", "stepID": ["1"]}
+    log.add(LEG_1, "⭐ Run Main one", **ids)
+    log.add(LEG_1, "x", command="add-mask::se", arg="t", raw="::add-mask::se cr::et\n", **ids)
+    log.add(LEG_1, "x", command="add-mask", arg="older", raw="##[add-mask]older\n", **ids)
+    log.add(LEG_1, "x", command="ignored", raw="::add-mask::word\n", **ids)
+    log.add(LEG_1, "a se cr::et, an older one, a word\n", raw_output=True, **ids)
+    assert log.read.jobs()[0].log == "::add-mask::word\na ***, an *** one, a word"
+
+
+def test_an_annotation_with_two_colons_is_one() -> None:
+    """act takes `error::tests/a.py` for the command's name."""
+    log = Log()
+    ids = {"stage": "Main", "stepID": ["1"]}
+    log.add(LEG_1, "⭐ Run Main one", **ids)
+    log.add(LEG_1, "x", command="error::tests/a.py", arg="test_b", raw="::error::tests/a.py::test_b failed\n", **ids)
+    (note,) = log.read.jobs()[0].annotations
+    assert (note.level, note.message) == ("error", "tests/a.py::test_b failed")
+
+
+def test_what_was_shown_before_its_mask_stays() -> None:
+    """As on GitHub: a mask works from where it is said."""
+    log = Log()
+    ids = {"stage": "Main", "stepID": ["1"]}
+    log.add(LEG_1, "⭐ Run Main one", **ids)
+    log.add(LEG_1, "early\n", raw_output=True, **ids)
+    log.add(LEG_1, "x", command="add-mask", arg="early", raw="::add-mask::early\n", **ids)
+    log.add(LEG_1, "early\n", raw_output=True, **ids)
+    assert log.read.jobs()[0].log == "early\n***"
 
 
 def test_jobs_that_never_started_are_listed_as_skipped() -> None:

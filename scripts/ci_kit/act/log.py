@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from ci_kit.act.masks import Masks, command_of
 from ci_kit.act.outcome import JobRun, Note, Step
 from ci_kit.act.translate import NAME_PATTERN, PREPARE_STEP, Job
 
@@ -19,25 +20,6 @@ TOLERATED = "Failed but continue next step"
 NOISE = ("LocalRepositoryCache ", "Non-terminating error while running 'git clone'")
 UNSUPPORTED = "Skipping unsupported platform"
 LOG_LINES = 20_000
-
-
-class Masks:
-    """Values that must not be shown: the secrets, each of their lines, and whatever `::add-mask::` named."""
-
-    def __init__(self, values: Sequence[str]) -> None:
-        self._values: set[str] = set()
-        for value in values:
-            self.add(value)
-
-    def add(self, value: str) -> None:
-        """Hide a value and each of its lines."""
-        self._values.update(part for part in [value, *value.splitlines()] if part.strip())
-
-    def hide(self, text: str) -> str:
-        """The text with every value as `***`, longest first."""
-        for value in sorted(self._values, key=len, reverse=True):
-            text = text.replace(value, "***")
-        return text
 
 
 class RunLog:
@@ -73,8 +55,9 @@ class RunLog:
                 self.messages.append(self._masks.hide(line.strip()))
             return
         message = str(record.get("msg", ""))
-        if record.get("command") == "add-mask":
-            self._masks.add(parse_annotation(str(record.get("raw", "")))[0])
+        if command_of(record) == "add-mask":
+            raw = str(record.get("raw", ""))
+            self._masks.add(parse_annotation(raw)[0] if raw.startswith("::") else str(record.get("arg", "")))
         if "jobID" not in record:
             if record.get("level") in {"error", "fatal", "panic"}:
                 self.messages.append(self._masks.hide(message))
@@ -161,7 +144,7 @@ class RunLog:
         return step
 
     def _step_record(self, run: JobRun, step: Step, record: Mapping[str, Any], message: str, label: str) -> None:
-        command = record.get("command")
+        command = command_of(record)
         if message.strip() == TOLERATED:
             self._tolerated.add((label, step.path))
         elif "stepResult" in record and "executionTime" in record:

@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ci_kit import report
@@ -18,7 +18,8 @@ from ci_kit.act.artifact_store import ArtifactStore
 from ci_kit.act.blobs import Blobs
 from ci_kit.act.cache_store import CacheStore
 from ci_kit.act.command import Plan
-from ci_kit.act.log import Masks, RunLog, skipped_jobs
+from ci_kit.act.log import RunLog, skipped_jobs
+from ci_kit.act.masks import Masks
 from ci_kit.act.outcome import JobRun, verdict
 from ci_kit.act.prepared import Prepared, prepare
 from ci_kit.act.request import Request, Result
@@ -137,7 +138,7 @@ def _run(request: Request, machine: Machine, prepared: Prepared) -> Result:
         seconds=ended.seconds,
         jobs=jobs,
         artifacts=artifacts.finished(),
-        transfers=service.transfers,
+        transfers=[replace(t, name=masks.hide(t.name), matched=masks.hide(t.matched)) for t in service.transfers],
         translations=prepared.translations,
         services=machine.servers.started,
         notes=[
@@ -150,7 +151,7 @@ def _run(request: Request, machine: Machine, prepared: Prepared) -> Result:
         timed_out=ended.timed_out,
     )
     _keep(result)
-    _keep_defects(machine, output)
+    _keep_defects(machine, output, masks)
     if ended.timed_out:
         machine.write(f"the time limit of {request.limit_seconds:.0f} s is over; everything was stopped")
     machine.write(say.closing(jobs, result.verdict, result.seconds))
@@ -172,7 +173,7 @@ def _plan(request: Request, machine: Machine, prepared: Prepared, service: Resul
         env["CI_KIT_ACT_ORIGIN"] = str(prepared.consumer.server)
         env["CI_KIT_ACT_PYTHONS"] = os.pathsep.join(map(str, preparation.python_folders(machine.environ)))
         if any(spec.startswith("astral-sh/setup-uv@") for spec in prepared.repositories):
-            env["CI_KIT_ACT_UV"] = str(preparation.find_uv(machine.runner, machine.environ, KIT_ROOT, machine.tools))
+            env["CI_KIT_ACT_UV"] = str(preparation.provide_uv(machine.runner, machine.environ, KIT_ROOT, machine.tools))
     folder = machine.folder / "workflows"
     folder.mkdir()
     for file in prepared.top:  # only what the event starts, so that act plans no others
@@ -196,7 +197,7 @@ def _act(plan: Plan, machine: Machine, log: RunLog, masks: Masks, limit_seconds:
 
         def feed(line: str) -> None:
             log.feed(line)
-            kept.write(masks.hide(line.rstrip("\n")) + "\n")
+            kept.write(masks.line(line.rstrip("\n")) + "\n")
 
         return run_session(argv, env=env, cwd=home, marker=marker, limit_seconds=limit_seconds, feed=feed)
 
@@ -222,11 +223,11 @@ def _nothing_ran(messages: list[str], prepared: Prepared) -> KitError:
     )
 
 
-def _keep_defects(machine: Machine, output: Path) -> None:
+def _keep_defects(machine: Machine, output: Path, masks: Masks) -> None:
     """The kit's own account of an unexpected error lies in the job's temporary folder, which goes away with the run."""
     for number, found in enumerate(sorted(machine.folder.glob("cache/*/tmp/ci-kit/unexpected-error.txt"))):
         target = output / f"unexpected-error-{number}.txt"
-        shutil.copyfile(found, target)
+        report.write_text(target, masks.hide(found.read_text(encoding="utf-8", errors="replace")))
         machine.write(f"a defect of ci-kit: {target}")
 
 
