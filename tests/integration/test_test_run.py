@@ -269,6 +269,52 @@ def test_pytest_dies_in_a_test(consumer: Callable[..., Consumer], end: str) -> N
     assert ran.manifest["broken"] == 1
 
 
+SECRET = "pä$$ word-1"
+LEAKS = """\
+    import os, sys
+    import pytest
+
+
+    @pytest.mark.parametrize("value", [os.environ["TOKEN"]])
+    def test_leaks(value):
+        print("printed", value)
+        sys.stderr.write(repr(value))
+        %s
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(
+    ("end", "codes"),
+    [("os._exit(7)", (3, 1)), ("assert value == 'other'", (1, 1)), ("pytest.skip(value)", (0, 0)), ("pytest.exit(value)", (3, 1))],
+)  # fmt: skip
+def test_a_secret_is_left_nowhere(
+    consumer: Callable[..., Consumer], end: str, codes: tuple[int, int], workers: int
+) -> None:
+    """Also where a test's name holds it and nothing but the name is left of the test."""
+    here = consumer({"test_a.py": LEAKS % end})
+    ran = here.run("--workers", str(workers), "--reruns", "1", env={"CI_KIT_ENV": f"TOKEN={SECRET}"})
+    assert ran.code == codes[workers - 1], ran.log
+    left = [path for path in ran.folder.rglob("*") if path.is_file()]
+    forms = (SECRET, ascii(SECRET)[1:-1], SECRET.encode("unicode_escape").decode(), json.dumps(SECRET)[1:-1])
+    for form in forms:
+        assert [path.name for path in left if form.encode() in path.read_bytes()] == []
+        assert form not in ran.summary.replace("\\", "")
+        assert not [line for line in ran.log.splitlines() if line.startswith("::error") and form in line]
+    assert "***" in (ran.folder / "test.json").read_text()
+    if end.startswith("os._exit") and workers == 1:
+        assert "test_a.py::test_leaks[***]" in ran.report["why"]
+
+
+def test_a_secret_in_what_pytest_refuses(consumer: Callable[..., Consumer]) -> None:
+    here = consumer({"test_a.py": "def test_a():\n    pass\n"})
+    ran = here.run("--pytest-args", "--token=s3cret-token", env={"CI_KIT_ENV": "TOKEN=s3cret-token"})
+    assert ran.code == 2, ran.log
+    assert "refused" in ran.report["why"]
+    assert "***" in ran.report["why"]
+    assert "s3cret-token" not in (ran.folder / "test.json").read_text() + ran.summary
+
+
 @pytest.mark.parametrize("environment", PACKAGES)
 def test_a_worker_dies_in_a_test(consumer: Callable[..., Consumer], environment: str) -> None:
     files = {f"test_{n}.py": "def test_good():\n    pass\n" for n in range(4)}

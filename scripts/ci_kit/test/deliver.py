@@ -15,7 +15,7 @@ from ci_kit.test.gather import Gathered, gather
 from ci_kit.test.junit import junit_xml
 from ci_kit.test.model import Ending, Place, Record, Result, Stream
 from ci_kit.test.record import read_record
-from ci_kit.test.redact import redact_files
+from ci_kit.test.redact import hider, redact_files
 from ci_kit.test.shard_run import ShardRun
 from ci_kit.test.stream import printable, read_stream, stream_lines
 from ci_kit.test.summary import counts
@@ -27,13 +27,15 @@ STREAM_LIMIT_BYTES = 5_000_000
 
 def deliver(run: ShardRun, ending: Ending, tools: Tools) -> int:
     """Write `test.json`, `junit.xml`, the stream and coverage's manifest; set the outputs; answer the exit code."""
-    written = [run.request.stream, *(run.private / "record").glob("*.json*")]
+    written = [run.request.stream, *(run.private / "record").glob("*")]
     redact_files([path for path in written if path.is_file()], run.secrets)
+    hide = hider(run.secrets)
+    ending = replace(ending, output=hide(ending.output), why=hide(ending.why))
     record = read_record(run.private)
     stream = read_stream(stream_lines(run.request.stream), placer(run.root, record.rootdir))
     judgement = judge(ending, stream, record)
-    results = _results(stream, record)
-    notes = [*run.notes, *_notes(stream, record)]
+    results = tuple(_hidden(result, hide) for result in _results(stream, record))
+    notes = [*map(hide, run.notes), *_notes(stream, record)]
     gathered = gather(run.data_folder) if run.measuring else None
     # A process that was killed in the middle of a test never wrote its data.
     lost = gathered.broken + len(record.running) if gathered is not None else 0
@@ -89,6 +91,12 @@ def _results(stream: Stream, record: Record) -> tuple[Result, ...]:
     known = [replace(result, place=record.places.get(result.id, result.place)) for result in stream.results]
     errors = [*stream.collect_errors, *([record.conftest] if record.conftest else [])]
     return (*known, *errors)
+
+
+def _hidden(result: Result, hide: Callable[[str], str]) -> Result:
+    """Once more: taking the colours out of a text can join a secret that they parted."""
+    texts = {name: hide(text) for name in ("message", "detail", "first_failure") if (text := getattr(result, name))}
+    return replace(result, **texts)
 
 
 def _notes(stream: Stream, record: Record) -> list[str]:
