@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -11,14 +12,18 @@ from ci_kit.github import without_runners_own
 
 # Where packages come from and how they are fetched. Every other setting chooses *what* is installed or where, and that
 # is decided by the lock that is being installed.
-_WHERE_FROM = (
-    "UV_CACHE_DIR", "UV_CONCURRENT_", "UV_CONFIG_FILE", "UV_CREDENTIALS_", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL",
-    "UV_FIND_LINKS", "UV_HTTP_", "UV_INDEX", "UV_INSECURE_HOST", "UV_KEYRING_PROVIDER", "UV_LINK_MODE",
-    "UV_NATIVE_TLS", "UV_NO_CONFIG", "UV_NO_INDEX", "UV_OFFLINE", "UV_REQUEST_TIMEOUT", "UV_SYSTEM_CERTS",
-    "PIP_CACHE_DIR", "PIP_CERT", "PIP_CLIENT_CERT", "PIP_CONFIG_FILE", "PIP_DEFAULT_TIMEOUT", "PIP_EXTRA_INDEX_URL",
-    "PIP_FIND_LINKS", "PIP_INDEX_URL", "PIP_KEYRING_PROVIDER", "PIP_NO_INDEX", "PIP_PROXY", "PIP_RETRIES",
-    "PIP_TIMEOUT", "PIP_TRUSTED_HOST",
+PIP_WHERE_FROM = frozenset(
+    {
+        "PIP_CACHE_DIR", "PIP_CERT", "PIP_CLIENT_CERT", "PIP_CONFIG_FILE", "PIP_DEFAULT_TIMEOUT",
+        "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_INDEX_URL", "PIP_KEYRING_PROVIDER", "PIP_NO_INDEX", "PIP_PROXY",
+        "PIP_RETRIES", "PIP_TIMEOUT", "PIP_TRUSTED_HOST",
+    }
 )  # fmt: skip
+_UV_WHERE_FROM = re.compile(
+    r"UV_(CACHE_DIR|CONCURRENT_\w+|CONFIG_FILE|CREDENTIALS_DIR|DEFAULT_INDEX|EXTRA_INDEX_URL|FIND_LINKS|HTTP_\w+"
+    r"|INDEX|INDEX_URL|INDEX_\w+_(USERNAME|PASSWORD)|INSECURE_HOST|KEYRING_PROVIDER|LINK_MODE|NATIVE_TLS|NO_CONFIG"
+    r"|NO_INDEX|OFFLINE|REQUEST_TIMEOUT|SYSTEM_CERTS)"
+)
 
 _NETWORK = re.compile(
     r"error sending request|dns error|failed to lookup address|connection (refused|reset|closed)|connect(ion)? timed out"
@@ -29,9 +34,9 @@ _NETWORK = re.compile(
 )
 
 
-def find_uv(environ: Mapping[str, str]) -> Path | None:
-    """The uv on the consumer's PATH."""
-    found = shutil.which("uv", path=environ.get("PATH"))
+def find_uv(environ: Mapping[str, str], *folders: Path) -> Path | None:
+    """The uv on the consumer's PATH, else in one of the `folders`."""
+    found = shutil.which("uv", path=os.pathsep.join([environ.get("PATH", os.defpath), *map(str, folders)]))
     return Path(found) if found else None
 
 
@@ -45,7 +50,7 @@ def where_from_only(environ: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in without_kit(environ).items()
-        if not name.startswith(("UV_", "PIP_")) or name.startswith(_WHERE_FROM)
+        if not name.startswith(("UV_", "PIP_")) or name in PIP_WHERE_FROM or _UV_WHERE_FROM.fullmatch(name)
     }
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from ci_kit.__main__ import ROOMS, main
 from ci_kit.launcher.environment import locks_of
-from ci_kit.launcher.install import pins
+from ci_kit.wheels import pins
 from tooling.findings import nothing
 from tooling.rooms import verbs
 from tooling.yaml_files import ROOT

@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from ci_kit import wheels
 from ci_kit.errors import CallerMistake, InfrastructureFailure
 from ci_kit.github import Workflow
-from ci_kit.launcher import build, environment, install, launch, start
+from ci_kit.launcher import build, environment, launch, start
 from ci_kit.launcher.environment import Interpreter, folder_name, is_complete, locks_of, sets_of_locks, write_list
 from ci_kit.launcher.family import Process, descendants
 from ci_kit.launcher.supervise import End, Outcome, grace_seconds
@@ -146,22 +147,36 @@ ENVIRON = {
     "PIP_INDEX_URL": "https://user:secret@mirror/simple",
     "PIP_CERT": "/ca.pem",
     "VIRTUAL_ENV": "/venv",
+    "CI_KIT_ENV": "PASSWORD=secret",
+    "ACTIONS_RUNTIME_TOKEN": "secret",
 }
 
 
 def test_only_settings_that_say_where_the_index_is_reach_pip() -> None:
-    way = install.with_pip(("py", "-m", "pip"), [Path("/lock")], Path("/target"), ENVIRON)
+    way = wheels.with_pip(("py", "-m", "pip"), [Path("/lock")], Path("/target"), ENVIRON)
     assert way.env["PIP_INDEX_URL"] == ENVIRON["PIP_INDEX_URL"]
     assert way.env["PIP_CERT"] == "/ca.pem"
     assert way.env["HTTPS_PROXY"] == "http://proxy"
-    assert not {"PYTHONPATH", "UV_INDEX_URL", "PIP_TARGET", "VIRTUAL_ENV"} & way.env.keys()
+    dropped = {"PYTHONPATH", "UV_INDEX_URL", "PIP_TARGET", "VIRTUAL_ENV", "CI_KIT_ENV", "ACTIONS_RUNTIME_TOKEN"}
+    assert not dropped & way.env.keys()
+
+
+def test_no_way_to_install_sees_the_callers_modules_or_settings(tmp_path: Path) -> None:
+    for name in ("uv", "pip", "pip3"):
+        (tmp_path / name).touch(0o755)
+    found = list(wheels.ways("py", [Path("/lock")], Path("/target"), ENVIRON | {"PATH": str(tmp_path)}))
+    assert {way.name for way in found} == {"uv", "pip"}
+    for way in found:
+        assert not {"PIP_TARGET", "UV_INDEX_URL", "PYTHONPATH", "CI_KIT_ENV"} & way.env.keys()
+        assert way.argv[0] != "py" or way.argv[1] == "-I"
+        assert way.argv[way.argv.index("--target") + 1] == "/target"
 
 
 def test_the_kits_own_index_wins_and_never_shows_in_a_command() -> None:
-    environ = ENVIRON | {install.INDEX: "https://kit:hidden@index/simple"}
-    pip = install.with_pip(("py", "-m", "pip"), [Path("/lock"), Path("/own")], Path("/target"), environ)
-    uv = install.with_uv("uv", "py", [Path("/lock"), Path("/own")], Path("/target"), environ)
-    assert pip.env["PIP_INDEX_URL"] == uv.env["UV_DEFAULT_INDEX"] == environ[install.INDEX]
+    environ = ENVIRON | {wheels.INDEX: "https://kit:hidden@index/simple"}
+    pip = wheels.with_pip(("py", "-m", "pip"), [Path("/lock"), Path("/own")], Path("/target"), environ)
+    uv = wheels.with_uv("uv", "py", [Path("/lock"), Path("/own")], Path("/target"), environ)
+    assert pip.env["PIP_INDEX_URL"] == uv.env["UV_DEFAULT_INDEX"] == environ[wheels.INDEX]
     assert "hidden" not in repr((pip, uv))
     for way in (pip, uv):
         assert {"--require-hashes", "--no-deps"} <= set(way.argv)
@@ -173,8 +188,8 @@ def test_pins_are_named_as_their_wheels_metadata() -> None:
     lock = (
         "# x\nPy-YAML==6.0 \\\n    --hash=sha256:00\n    # via y\na.b_c==1\ncolorama==2 ; sys_platform == 'win32' \\\n"
     )
-    assert install.pins(lock) == [install.Pin("Py-YAML", "6.0"), install.Pin("a.b_c", "1")]
-    assert [pin.metadata_folder for pin in install.pins(lock)] == ["py_yaml-6.0.dist-info", "a_b_c-1.dist-info"]
+    assert wheels.pins(lock) == [wheels.Pin("Py-YAML", "6.0"), wheels.Pin("a.b_c", "1")]
+    assert [pin.metadata_folder for pin in wheels.pins(lock)] == ["py_yaml-6.0.dist-info", "a_b_c-1.dist-info"]
 
 
 class Installs:

