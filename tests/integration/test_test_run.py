@@ -335,7 +335,24 @@ def test_the_time_limit(consumer: Callable[..., Consumer]) -> None:
     assert ran.code == 3, ran.log
     assert ran.outcomes == {"test_good": "passed"}
     assert "time limit" in ran.report["why"]
+    assert any("input timeout, 20 s" in note and "raise the input timeout" in note for note in ran.report["notes"])
     assert "test_b.py::test_hangs" in ran.report["why"]
+
+
+def test_the_configured_time_limit(consumer: Callable[..., Consumer]) -> None:
+    """The step's own limit is far and not spoken of; what was killed in the middle gives no coverage that counts."""
+    files = {
+        ".github/ci-kit.yml": "test: {timeout: 8s}\n",
+        "conftest.py": "import threading\n\n\ndef pytest_sessionfinish():\n    threading.Event().wait(120)\n",
+        "test_a.py": "import subprocess, sys\n\n\ndef test_good():\n    subprocess.run([sys.executable, 'x.py'])\n",
+        "x.py": "print(1)\n",
+    }
+    ran = consumer(files).run("--workers", "1", env={"CI_KIT_TIMEOUT": "5m"})
+    assert ran.code == 3, ran.log
+    assert "time limit of 8 s" in ran.report["why"]
+    assert not any("input timeout" in note for note in ran.report["notes"])
+    assert ran.manifest["broken"] == 1
+    assert any("coverage data of 1 process is lost" in note for note in ran.report["notes"])
 
 
 def test_the_job_is_cancelled(consumer: Callable[..., Consumer]) -> None:

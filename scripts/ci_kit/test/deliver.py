@@ -37,8 +37,7 @@ def deliver(run: ShardRun, ending: Ending, tools: Tools) -> int:
     results = tuple(_hidden(result, hide) for result in _results(stream, record))
     notes = [*map(hide, run.notes), *_notes(stream, record)]
     gathered = gather(run.data_folder) if run.measuring else None
-    # A process that was killed in the middle of a test never wrote its data.
-    lost = gathered.broken + len(record.running) if gathered is not None else 0
+    lost = gathered.broken + _killed(ending, stream, record) if gathered is not None else 0
     if lost:
         notes.append(
             f"The coverage data of {lost} {'process' if lost == 1 else 'processes'} is lost, because it was killed."
@@ -91,6 +90,28 @@ def _results(stream: Stream, record: Record) -> tuple[Result, ...]:
     known = [replace(result, place=record.places.get(result.id, result.place)) for result in stream.results]
     errors = [*stream.collect_errors, *([record.conftest] if record.conftest else [])]
     return (*known, *errors)
+
+
+def _killed(ending: Ending, stream: Stream, record: Record) -> int:
+    """How many processes never wrote their coverage data: those in the middle of a test, at least pytest itself."""
+    died = ending.timed_out or (ending.code or 0) < 0 or (stream.started and not stream.finished)
+    return max(len(record.running), int(died))
+
+
+def _hidden(result: Result, hide: Callable[[str], str]) -> Result:
+    """Once more: taking the colours out of a text can join a secret that they parted."""
+    return replace(
+        result,
+        message=result.message and hide(result.message),
+        detail=hide(result.detail),
+        first_failure=result.first_failure and hide(result.first_failure),
+    )
+
+
+def _killed(ending: Ending, stream: Stream, record: Record) -> int:
+    """How many processes never wrote their coverage data: those in the middle of a test, at least pytest itself."""
+    died = ending.timed_out or (ending.code or 0) < 0 or (stream.started and not stream.finished)
+    return max(len(record.running), int(died))
 
 
 def _hidden(result: Result, hide: Callable[[str], str]) -> Result:

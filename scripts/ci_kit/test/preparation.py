@@ -29,7 +29,6 @@ FROM_CONFIG = -1
 _WORKERS: int | None = FROM_CONFIG
 PLUGIN_PATH = Path("scripts", "pytest-ci-kit", "src")
 START_COVERAGE_PATH = Path("scripts", "pytest-ci-kit", "start-coverage")
-REPORTING_SECONDS = 20.0  # what is left of the step's time limit for the report
 
 
 @dataclass(frozen=True)
@@ -54,12 +53,16 @@ class RunInputs:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A run that is ready to start: its environment, its services' addresses and its time limit."""
+    """A run that is ready to start: its environment, its services' addresses and the configuration's time limit.
+
+    `started` is when the step began, by the monotonic clock.
+    """
 
     run: ShardRun
     environ: Mapping[str, str]
     ready: tuple[str, ...]
-    limit_seconds: float
+    test_seconds: float
+    started: float
 
 
 def prepare(given: RunInputs, tools: Tools) -> Prepared:
@@ -111,7 +114,7 @@ def prepare(given: RunInputs, tools: Tools) -> Prepared:
         workers, request, tuple(notes), tuple(secrets.values()),
     )  # fmt: skip
     ready = tuple(service.ready for service in workload.tier.services.values() if service.ready)
-    return Prepared(run, environ, ready, _limit(given, config, tools.clock.monotonic() - started))
+    return Prepared(run, environ, ready, config.test.timeout_seconds, started)
 
 
 def _fresh(folder: Path) -> Path:
@@ -198,10 +201,3 @@ def _notes(options: Sequence[str], request: command.Request) -> list[str]:
     if request.read_only:
         notes.append("The workspace is read-only, so pytest runs without its cache.")
     return notes
-
-
-def _limit(given: RunInputs, config: Config, used_seconds: float) -> float:
-    if given.timeout is None:
-        return config.test.timeout_seconds
-    left = given.timeout - used_seconds - min(REPORTING_SECONDS, given.timeout / 5)
-    return min(config.test.timeout_seconds, max(1.0, left))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 
 from ci_kit.errors import InfrastructureFailure
 from ci_kit.test import say
 from ci_kit.test.command import pytest_command
 from ci_kit.test.deliver import deliver
+from ci_kit.test.limit import Limit, limit_of
 from ci_kit.test.model import Ending
 from ci_kit.test.preparation import Prepared, RunInputs, prepare
 from ci_kit.test.waiting import wait_for
@@ -31,24 +33,27 @@ def run(given: RunInputs, tools: Tools) -> int:
     except InfrastructureFailure as error:
         deliver(prepared.run, Ending(None, 0.0, why=error.message), tools)
         raise
-    return _run_pytest(prepared, tools)
+    # Only now: waiting for services takes from the step's time too.
+    limit = limit_of(prepared.test_seconds, given.timeout, tools.clock.monotonic() - prepared.started)
+    return _run_pytest(prepared, limit, tools)
 
 
-def _run_pytest(prepared: Prepared, tools: Tools) -> int:
+def _run_pytest(prepared: Prepared, limit: Limit, tools: Tools) -> int:
     argv = pytest_command(prepared.run.request)
     tools.workflow.log(say.opening(prepared.run))
     tools.workflow.log("$ " + " ".join(argv))
     started = tools.clock.monotonic()
     try:
         with tools.workflow.foreign_output():
-            done = tools.runner.run(
-                argv, cwd=prepared.run.root, env=prepared.environ, timeout_seconds=prepared.limit_seconds
-            )
+            done = tools.runner.run(argv, cwd=prepared.run.root, env=prepared.environ, timeout_seconds=limit.seconds)
     except BaseException:
         # The step itself is being ended: what is known so far is still worth its report.
         seconds = tools.clock.monotonic() - started
         deliver(prepared.run, Ending(-signal.SIGTERM, seconds), tools)
         raise
-    return deliver(
-        prepared.run, Ending(done.code, done.seconds, done.timed_out, prepared.limit_seconds, done.output), tools
+    run = (
+        replace(prepared.run, notes=(*prepared.run.notes, limit.note))
+        if done.timed_out and limit.note
+        else prepared.run
     )
+    return deliver(run, Ending(done.code, done.seconds, done.timed_out, limit.seconds, done.output), tools)
