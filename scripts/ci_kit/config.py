@@ -11,11 +11,10 @@ from typing import Any, Literal
 from ci_kit import schema
 from ci_kit.errors import CallerMistake
 from ci_kit.inputs import duration, ratio
+from ci_kit.service import Service, build_service, environment, wrong_services
 from ci_kit.yaml_file import Document, read_yaml
 
 DEFAULT_PATH = Path(".github/ci-kit.yml")
-SERVICE_SLOTS = 4
-MOST_PORT = 65535
 WITHOUT_EFFECT = (
     "test.random-order",
     "test.select",
@@ -28,21 +27,6 @@ WITHOUT_EFFECT = (
 )
 """Keys that are accepted and checked, but that nothing acts on yet."""
 NOTHING: Mapping[str, Any] = MappingProxyType({})
-
-
-@dataclass(frozen=True)
-class Service:
-    """A container that a tier needs, ready for GitHub's `services`.
-
-    `ports` are `host:container[/protocol]`, always with both: for a lone port, Docker would choose a host port by chance.
-    `ready` None: there is no port that can be probed.
-    """
-
-    image: str
-    ports: tuple[str, ...] = ()
-    env: Mapping[str, str] = field(default_factory=dict)
-    options: str = ""
-    ready: str | None = None
 
 
 @dataclass(frozen=True)
@@ -207,7 +191,7 @@ def _contradictions(data: Mapping[str, Any]) -> list[tuple[schema.Place, str]]:
             wrong.append(
                 ((*place, "after"), f"{after!r} itself runs after another tier; one step of waiting is the most")
             )
-        wrong += _wrong_services(place, tier.get("services", NOTHING))
+        wrong += wrong_services(place, tier.get("services", NOTHING))
     for event, depth in data.get("depth", {}).items():
         for key, known in (("tiers", names), ("python", ["newest", *data.get("python", [])])):
             listed = depth.get(key, [])
@@ -215,24 +199,6 @@ def _contradictions(data: Mapping[str, Any]) -> list[tuple[schema.Place, str]]:
             wrong += [
                 (("depth", event, key), f"{v!r} is not among {known}{schema.suggestion(v, known)}") for v in unknown
             ]
-    return wrong
-
-
-def _wrong_services(place: schema.Place, services: Mapping[str, Any]) -> list[tuple[schema.Place, str]]:
-    wrong: list[tuple[schema.Place, str]] = []
-    if len(services) > SERVICE_SLOTS:
-        wrong.append(((*place, "services"), f"expected at most {SERVICE_SLOTS} services, found {len(services)}"))
-    owners: dict[tuple[str, str], str] = {}
-    for name, service in services.items():
-        for index, written in enumerate(service.get("ports", ())):
-            here = (*place, "services", name, "ports", index)
-            port = _port(written)
-            if not all(1 <= int(number) <= MOST_PORT for number in (port.host, port.container)):
-                wrong.append((here, f"expected ports from 1 to {MOST_PORT}, found {written!r}"))
-            key = (str(int(port.host)), port.protocol)
-            if key in owners:
-                wrong.append((here, f"the port {port.host} of this machine is taken by the service {owners[key]!r}"))
-            owners[key] = name
     return wrong
 
 
@@ -296,39 +262,6 @@ def _depth(data: Mapping[str, Any]) -> Depth:
     return Depth(listed("tiers"), listed("python"))
 
 
-def _environment(data: Mapping[str, Any]) -> dict[str, str]:
-    return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in data.items()}
-
-
-@dataclass(frozen=True)
-class _Port:
-    host: str
-    container: str
-    protocol: str
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.container}" + ("" if self.protocol == "tcp" else f"/{self.protocol}")
-
-
-def _port(written: float | str) -> _Port:
-    """`6379`, `5433:5432` or `53/udp`; a lone number is the port on both sides."""
-    numbers, _, protocol = (written if isinstance(written, str) else str(int(written))).partition("/")
-    host, _, container = numbers.partition(":")
-    return _Port(host, container or host, protocol or "tcp")
-
-
-def _service(data: Mapping[str, Any]) -> Service:
-    ports = tuple(_port(written) for written in data.get("ports", ()))
-    probed = next((f"tcp://127.0.0.1:{port.host}" for port in ports if port.protocol == "tcp"), None)
-    return Service(
-        image=data["image"],
-        ports=tuple(map(str, ports)),
-        env=_environment(data.get("env", NOTHING)),
-        options=data.get("options", ""),
-        ready=data.get("ready", probed),
-    )
-
-
 def _tier(data: Mapping[str, Any]) -> Tier:
     return Tier(
         name=data["name"],
@@ -336,8 +269,8 @@ def _tier(data: Mapping[str, Any]) -> Tier:
         marker=data.get("marker"),
         shards=_count(data.get("shards")),
         after=data.get("after"),
-        env=_environment(data.get("env", NOTHING)),
-        services={name: _service(service) for name, service in data.get("services", NOTHING).items()},
+        env=environment(data.get("env", NOTHING)),
+        services={name: build_service(service) for name, service in data.get("services", NOTHING).items()},
     )
 
 

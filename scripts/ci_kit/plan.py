@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ci_kit.config import Service
 from ci_kit.errors import CallerMistake
 from ci_kit.inputs import Shard
 from ci_kit.report import read_report, write_report
+from ci_kit.service import Service
 
 FIRST, AFTER = 1, 2
 

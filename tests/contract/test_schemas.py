@@ -21,11 +21,11 @@ from ci_kit.config import (
     Depth,
     Gates,
     Mutation,
-    Service,
     TestSettings,
     Tier,
     load_config,
 )
+from ci_kit.service import Service
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tooling.schema_data import ANYTHING, SchemaData, near, small_schemas

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ci_kit.config import SERVICE_SLOTS, load_config
+from ci_kit.config import load_config
 from ci_kit.errors import CallerMistake
 from ci_kit.inputs import duration
+from ci_kit.service import SERVICE_SLOTS
 from tooling.findings import nothing
 from tooling.yaml_files import ROOT, Job, YamlFile, all_files, expressions, workflows
 

@@ -3,8 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ci_kit.config import WITHOUT_EFFECT, Component, Config, Depth, Service, Tier, load_config
+from ci_kit.config import WITHOUT_EFFECT, Component, Config, Depth, Tier, load_config
 from ci_kit.errors import CallerMistake
+from ci_kit.service import Service
 
 WHOLE = """\
 python: ["3.11", "3.12"]

@@ -6,12 +6,12 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from ci_kit.config import Service
 from ci_kit.discovery import TestFile
 from ci_kit.errors import CallerMistake, InfrastructureFailure
 from ci_kit.inputs import Shard
 from ci_kit.pipeline.planning import matrix
 from ci_kit.plan import AFTER, FIRST, Plan, PlannedTier, artifact_name, read_plan, write_plan
+from ci_kit.service import Service
 from ci_kit.split import split
 from hypothesis import given
 from hypothesis import strategies as st

@@ -6,13 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ci_kit.config import Config, Depth, Service, Tier
+from ci_kit.config import Config, Depth, Tier
 from ci_kit.discovery import TestFile
 from ci_kit.errors import CallerMistake
 from ci_kit.github import Event
 from ci_kit.pipeline.planning import event_kind, make_plan, pythons_of, single_tier, tiers_of, unassigned
 from ci_kit.plan import AFTER, FIRST
 from ci_kit.project import Project
+from ci_kit.service import Service
 
 EVENT = Event("push", "c" * 40, "refs/heads/main", "o/r", "1", 2, "w", "plan", Path(), "")
 UNIT, SLOW = Tier("unit", ("tests/unit",)), Tier("slow", ("tests/slow",), after="unit")
