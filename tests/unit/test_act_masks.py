@@ -60,9 +60,9 @@ def test_of_a_mask_only_the_fact_is_kept(command: str) -> None:
 
 
 def test_each_line_of_a_secret_and_what_it_assigns_is_hidden() -> None:
-    masks = Masks(['# shop\nAPI_KEY = no-name\nTOKEN=ab"c%d\n  PASSWORD=x=y&z  \nplain line\nPAD=\nbase64=='])
-    said = 'ab"c%d / x=y&z / plain line / TOKEN=ab"c%d / base64== / ab%22c%25d / ab"c%25d / PAD= / a==b'
-    assert masks.hide(said) == "*** / *** / *** / *** / *** / *** / *** / *** / a==b"
+    masks = Masks(['# shop\nAPI_KEY = spaced\nTOKEN=ab"c%d\n  PASSWORD=x=y&z  \nplain line\nPAD=\nbase64=='])
+    said = 'ab"c%d / x=y&z / plain line / TOKEN=ab"c%d / base64== / ab%22c%25d / ab"c%25d / PAD= / a==b / spaced'
+    assert masks.hide(said) == "*** / *** / *** / *** / *** / *** / *** / *** / a==b / ***"
     assert masks.hide("the TOKEN of API_KEY") == "the TOKEN of API_KEY"
 
 

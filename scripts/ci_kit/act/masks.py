@@ -11,7 +11,7 @@ from html import escape
 from typing import Any
 from urllib.parse import quote
 
-ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=(.*)")
+ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\s*=(.*)")
 SAID_BY_ADD_MASK = ("raw", "arg", "msg", "kvPairs")
 
 
@@ -23,7 +23,8 @@ class Masks:
 
     def __init__(self, values: Sequence[str]) -> None:
         self._spellings: set[str] = set()
-        self._hidden = lru_cache(maxsize=4096)(self._hide)  # act repeats a step's whole script with every line of output
+        # act repeats a step's whole script with every line of its output.
+        self._hidden = lru_cache(maxsize=4096)(self._hide)
         for value in values:
             self.add(value)
 
@@ -32,10 +33,8 @@ class Masks:
         lines = value.splitlines()
         assigned = [match[1] for match in map(ASSIGNMENT.fullmatch, map(str.strip, lines)) if match]
         # `=` alone is no value but the end of a base64 text.
-        parts = [value, *lines, *(each for each in assigned if each.strip("= "))]
-        self._spellings.update(
-            spelling for part in parts if part.strip() for form in {part, part.strip()} for spelling in _spellings(form)
-        )
+        parts = {part.strip() for part in [value, *lines, *(each for each in assigned if each.strip("= "))]}
+        self._spellings.update(spelling for part in parts if part for spelling in _spellings(part))
         self._hidden.cache_clear()
 
     def hide(self, text: str) -> str:
