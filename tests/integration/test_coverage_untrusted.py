@@ -112,6 +112,33 @@ def a_view(path: Path) -> None:
     execute(path, "DROP TABLE tracer; CREATE VIEW tracer AS SELECT 1 AS file_id, 'x' AS tracer")
 
 
+def a_generated_column(path: Path) -> None:
+    """A bomb: whoever reads the table makes the text."""
+    bomb = "CREATE TABLE tracer (file_id integer primary key, tracer text AS (hex(zeroblob(400000000))))"
+    for script in ("DROP TABLE tracer", bomb, "INSERT INTO tracer VALUES (1)"):
+        execute(path, script)
+
+
+def a_hidden_default(path: Path) -> None:
+    """For a careless reader everything after the dashes is a comment."""
+    hidden = (
+        "tracer text default '--' CHECK (length(hex(randomblob(9))) > 0),\n foreign key (file_id) references file (id)"
+    )
+    execute(path, f"DROP TABLE tracer; CREATE TABLE tracer (file_id integer primary key, {hidden})")
+
+
+def a_trigger(path: Path) -> None:
+    execute(path, "CREATE TRIGGER more AFTER INSERT ON file BEGIN DELETE FROM arc; END")
+
+
+def an_index(path: Path) -> None:
+    execute(path, "CREATE INDEX more ON file (hex(path))")
+
+
+def a_plugin(path: Path) -> None:
+    execute(path, "INSERT INTO tracer SELECT id, 'this' FROM file")
+
+
 def remove(path: Path) -> None:
     path.unlink()
 
@@ -128,7 +155,9 @@ DAMAGE = [
 ]  # fmt: skip
 DAMAGE_BEFORE_THE_MANIFEST = [
     (truncate, "sound SQLite file"), (empty, "not coverage data: it lacks the table 'arc'"), (garbage, "not a sound SQLite file"),
-    (break_page, "is damaged"), (other_schema, "wrong schema"), (other_database, "not coverage data: it lacks the table 'arc'"),
+    (break_page, "is damaged"), (other_schema, "wrong schema"), (other_database, "the table 'meta' is not as coverage makes it"),
+    (a_generated_column, "the table 'tracer' is not as coverage makes it"), (a_hidden_default, "the table 'tracer' is not"),
+    (a_trigger, "holds the trigger 'more'"), (an_index, "holds the index 'more'"), (a_plugin, "measured with the plugin 'this'"),
     (a_view, "not coverage data: it holds the view 'tracer'"),
 ]  # fmt: skip
 
@@ -146,6 +175,19 @@ def test_damage_that_the_manifest_vouches_for(three: Shop, damage: Damage, messa
     damage(data_file(three, 2))
     three.announce(place(three, 2), 2)
     no_number(three.combine(), message, "2/3: the data file coverage.")
+
+
+def test_data_of_older_releases_of_coverage_counts(three: Shop) -> None:
+    """Their tables differ from today's in comments and layout alone."""
+    for index in (1, 2, 3):
+        with sqlite3.connect(data_file(three, index)) as database:
+            (sql,) = database.execute("SELECT sql FROM sqlite_master WHERE name = 'tracer'").fetchone()
+            assert "-- A row per file" in sql
+        database.close()
+        older = " ".join(line.partition("--")[0].strip() for line in sql.splitlines()).replace("tracer (", "tracer(\n")
+        execute(data_file(three, index), f"DROP TABLE tracer; {older} -- of long ago\n")
+        three.announce(place(three, index), index)
+    assert three.combine("--total", "80", "--html", "false").code == 0
 
 
 def test_a_data_file_that_the_manifest_does_not_name(three: Shop) -> None:

@@ -90,3 +90,11 @@ def test_sources_are_found_from_the_layout(tmp_path: Path, files: list[str], sou
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     assert default_source(tmp_path) == source
+
+
+def test_nothing_is_written_elsewhere(tmp_path: Path) -> None:
+    found = settings(run__debug=["trace"], run__debug_file="/elsewhere", run__data_file="/other", run__source=["src"])
+    read_back = read(measure(found, tmp_path), tmp_path)
+    assert read_back.get_option("run:debug") == []
+    assert read_back.get_option("run:debug_file") is None
+    assert read_back.get_option("run:data_file") == str(tmp_path / "data")

@@ -19,6 +19,7 @@ from ci_kit.coverage_combine.numbers import FileCoverage, add
 from ci_kit.coverage_combine.proof import Proven, prove
 from ci_kit.coverage_combine.receive import Received, receive
 from ci_kit.coverage_combine.result import NAME, Result, Untrusted, untrusted_report
+from ci_kit.coverage_combine.settings import read_settings
 from ci_kit.errors import CallerMistake, Exit, InfrastructureFailure, KitError
 from ci_kit.inputs import boolean, path, percentage, setting, short_name
 from ci_kit.plan import Leg, Plan, read_plan
@@ -67,8 +68,9 @@ def _combine(inputs: CombineInputs, tools: Tools, config: Config, here: Path, te
     started = tools.clock.monotonic()
     chosen, proven = _received(inputs, tools, here, temp, scratch)
     pythons = [leg.delivery.leg.python for leg in proven]
-    with inside(here):
-        combined = Combined(here, scratch / "combined")
+    settings = read_settings(here, tools.environ)
+    with inside(here), tools.workflow.foreign_output():
+        combined = Combined(here, scratch / "combined", settings)
         combined.combine(proven)
         roots = sorted({leg.delivery.manifest.root for leg in proven if leg.delivery.manifest})
         if strangers := combined.strangers():

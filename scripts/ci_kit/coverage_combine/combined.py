@@ -1,4 +1,4 @@
-"""Combine proven copies with coverage.py's public API, in the checkout, with the consumer's own configuration."""
+"""Combine proven copies with coverage.py's public API, in the checkout, with the settings of `read_settings`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import re
 import sqlite3
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from coverage import Coverage
-from coverage.exceptions import ConfigError, CoverageException, DataError, NoDataError, PluginError
+from coverage.exceptions import CoverageException, DataError, NoDataError
 
 from ci_kit.coverage_combine import mapping
 from ci_kit.coverage_combine.delivery import Manifest
@@ -20,11 +21,12 @@ from ci_kit.coverage_combine.proof import Proven
 from ci_kit.errors import CallerMistake, InfrastructureFailure, KitError
 
 _IMPORTABLE = re.compile(r"[^.#~!$@%^&*()+=,]+\.pyw?")  # what `coverage run --source` takes for importable
+_ALSO = {"report:exclude_also": "report:exclude_lines", "report:partial_also": "report:partial_branches"}
 
 
 @contextlib.contextmanager
 def inside(folder: Path) -> Iterator[None]:
-    """Work in `folder`: coverage reads its configuration and resolves relative files from the current folder."""
+    """Work in `folder`: coverage resolves relative files from the current folder."""
     before = Path.cwd()
     os.chdir(folder)
     try:
@@ -36,16 +38,37 @@ def inside(folder: Path) -> Iterator[None]:
 class Combined:
     """The data of all legs as one. Everything here must run `inside` the checkout `here` (no symbolic links)."""
 
-    def __init__(self, here: Path, data_file: Path) -> None:
+    def __init__(self, here: Path, data_file: Path, settings: Mapping[str, Any]) -> None:
+        """`settings` as `read_settings` gives them: coverage itself reads no configuration file."""
         self.here = here
         self.notes: list[str] = []
-        with self._configuration():
-            self.coverage = Coverage(data_file=str(data_file), messages=False)
-            # One spelling for every file, whatever the shards used: relative to the checkout.
-            self.coverage.set_option("run:relative_files", True)
-            # What `coverage run` would not have measured must not come in as uncovered.
-            self.coverage.set_option("report:omit", [*self._list("report:omit"), *self._list("run:omit")])
-            self.coverage.get_exclude_list()  # loads the plugins, so that a missing one is named now
+        given = dict(settings)
+        self.coverage = Coverage(data_file=str(data_file), config_file=False, messages=False)
+        # Variables of the job can set these too.
+        self.coverage.set_option("run:debug", [])
+        self.coverage.set_option("run:debug_file", None)
+        self.coverage.set_option("run:plugins", [])
+        # One spelling for every file, whatever the shards used: relative to the checkout.
+        self.coverage.set_option("run:relative_files", True)
+        # What `coverage run` would not have measured must not come in as uncovered.
+        given["report:omit"] = [*given.get("report:omit", ()), *given.pop("run:omit", ())]
+        for also, option in _ALSO.items():
+            given[option] = [*given.get(option, self._list(option)), *given.pop(also, ())]
+        for option, value in given.items():
+            self.coverage.set_option(option, value)
+        self._check_expressions()
+
+    def _check_expressions(self) -> None:
+        """Each is sound, but coverage searches for all at once, where flags such as `(?i)` cannot stand."""
+        for option in _ALSO.values():
+            expressions = self._list(option)
+            try:
+                re.compile("|".join(f"(?:{each})" for each in expressions) if len(expressions) > 1 else "".join(expressions))  # fmt: skip
+            except (re.error, RecursionError, OverflowError) as error:
+                raise CallerMistake(
+                    f"coverage's configuration cannot be used: {option} cannot be searched for together: {error}.",
+                    next_step="Write flags such as (?i) around their part only, as in (?i:todo).",
+                ) from error
 
     @property
     def include_namespaces(self) -> bool:
@@ -55,24 +78,6 @@ class Combined:
     def _list(self, option: str) -> list[str]:
         found = self.coverage.get_option(option)
         return [str(entry) for entry in found] if isinstance(found, list | tuple) else []
-
-    @contextlib.contextmanager
-    def _configuration(self) -> Iterator[None]:
-        hint = "The test legs measured with this configuration; without it the number would be another one."
-        try:
-            with warnings.catch_warnings(record=True) as said:
-                warnings.simplefilter("always")
-                yield
-        except (ImportError, PluginError) as error:
-            raise CallerMistake(
-                f"the coverage configuration names a plugin that is not in ci-kit's own environment: {error}.",
-                next_step=f"Write what it sets into the configuration itself, and remove it. {hint}",
-            ) from error
-        except (ConfigError, CoverageException) as error:
-            raise CallerMistake(
-                f"coverage's configuration cannot be used: {error}.", next_step=f"Correct it. {hint}"
-            ) from error
-        self.notes += [f"coverage: {str(warning.message).splitlines()[0]}" for warning in said]
 
     def combine(self, proven: Sequence[Proven]) -> None:
         """Add all copies; raises `InfrastructureFailure` when coverage leaves any of them out."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,13 +20,15 @@ from coverage import CoverageData
 from coverage.exceptions import CoverageException
 
 from ci_kit.coverage_combine.delivery import Announced, Delivery, Manifest, Problem, rerun
+from ci_kit.errors import InfrastructureFailure
 
 FILE_BYTES = 512_000_000
 ALL_BYTES = 4_000_000_000
 CHECK_SECONDS = 60.0
 MEASURED_FILES = 200_000
-# https://coverage.readthedocs.io/en/latest/dbschema.html; a view or a trigger in its place could run anything.
-_TABLES = frozenset({"coverage_schema", "meta", "file", "context", "line_bits", "arc", "tracer"})
+# SQLite's own white space; a character that Python alone takes for it would be part of a name.
+_COMMENT, _SPACE = re.compile(r"--[^\n]*"), re.compile(r"[ \t\n\f\r]+")
+_Schema = Mapping[tuple[str, str, str], str]
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ def prove(deliveries: Sequence[Delivery], scratch: Path) -> tuple[list[Proven], 
     proven: list[Proven] = []
     problems: list[Problem] = []
     budget = ALL_BYTES
+    genuine = _genuine_schema(scratch)
     for index, delivery in enumerate(deliveries):
         if delivery.manifest is None:
             continue
@@ -53,7 +57,7 @@ def prove(deliveries: Sequence[Delivery], scratch: Path) -> tuple[list[Proven], 
             copy = scratch / f"leg{index}.file{number}"
             try:
                 _copy(delivery.folder / "coverage" / announced.name, announced, copy, min(FILE_BYTES, budget))
-                _check_database(copy)
+                _check_database(copy, genuine)
                 measured |= _read(copy, branch=delivery.manifest.branch)
             except (OSError, ValueError, sqlite3.Error, CoverageException) as error:
                 reason = _reason(error, copy)
@@ -99,7 +103,7 @@ def _copy(path: Path, announced: Announced, copy: Path, limit: int) -> None:
         raise ValueError("was changed after it was measured: its SHA-256 is not the manifest's")
 
 
-def _check_database(path: Path) -> None:
+def _check_database(path: Path, genuine: _Schema) -> None:
     """Raise `ValueError` when SQLite finds damage, or anything but the tables of coverage data."""
     deadline = time.monotonic() + CHECK_SECONDS
     uri = f"{path.as_uri()}?mode=ro&immutable=1"
@@ -108,16 +112,57 @@ def _check_database(path: Path) -> None:
         database.set_progress_handler(lambda: time.monotonic() > deadline, 100_000)
         database.execute("PRAGMA trusted_schema = OFF")
         database.execute("PRAGMA cell_size_check = ON")
-        lacking = set(_TABLES)
-        for kind, name, table in database.execute("SELECT type, name, tbl_name FROM sqlite_master"):
-            if kind not in {"table", "index"} or table not in _TABLES:
-                raise ValueError(f"is not coverage data: it holds the {kind} {str(name)[:60]!r}")
-            lacking.discard(table)
-        if lacking:  # coverage takes an empty file for data that is still to come
-            raise ValueError(f"is not coverage data: it lacks the table {min(lacking)!r}")
+        _check_schema(_schema_of(database), genuine)
+        for (tracer,) in database.execute("SELECT tracer FROM tracer WHERE tracer <> '' LIMIT 1"):
+            raise ValueError(f"was measured with the plugin {str(tracer)[:60]!r}, which the gate does not run")
         for (line,) in database.execute("PRAGMA quick_check(1)"):
             if line != "ok":
                 raise ValueError(f"is damaged: {str(line).splitlines()[-1][:200]}")
+
+
+def _genuine_schema(scratch: Path) -> _Schema:
+    """What coverage itself creates: the same since its release 5.0, as the wrong version of a schema is refused."""
+    path = scratch / "genuine"
+    data = CoverageData(str(path))
+    try:
+        data.add_lines({"any.py": [1]})
+        data.write()
+    except CoverageException as error:
+        raise InfrastructureFailure(
+            f"coverage cannot write a data file in {scratch}: {error}.", next_step="Free some space and re-run the job."
+        ) from error
+    finally:
+        data.close()
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        return _schema_of(database)
+
+
+def _schema_of(database: sqlite3.Connection) -> _Schema:
+    rows = database.execute("SELECT type, name, tbl_name, sql FROM sqlite_master").fetchall()
+    found = {(str(kind), str(name), str(table)): _plain(str(sql or "")) for kind, name, table, sql in rows}
+    if len(found) != len(rows):
+        raise ValueError("is not coverage data: it holds a table twice")
+    return found
+
+
+def _plain(sql: str) -> str:
+    """Without comments and layout, which differ between coverage's releases.
+
+    What is left of a genuine table has no quote, so text that looks like a comment inside one cannot pass for it.
+    """
+    return re.sub(r" ?([(),]) ?", r"\1", _SPACE.sub(" ", _COMMENT.sub(" ", sql)))
+
+
+def _check_schema(found: _Schema, genuine: _Schema) -> None:
+    """A view, a trigger, a generated column or an expression in a table would be evaluated as its maker likes."""
+    for (kind, name, table), sql in found.items():
+        if (kind, name, table) not in genuine:
+            raise ValueError(f"is not coverage data: it holds the {kind[:20]} {name[:60]!r}")
+        if sql != genuine[kind, name, table]:
+            raise ValueError(f"is not coverage data: the {kind} {name!r} is not as coverage makes it")
+    if lacking := genuine.keys() - found.keys():  # coverage takes an empty file for data that is still to come
+        kind, name, _ = min(lacking, key=lambda each: (each[0] != "table", each))
+        raise ValueError(f"is not coverage data: it lacks the {kind} {name!r}")
 
 
 def _read(path: Path, *, branch: bool) -> set[str]:

@@ -11,6 +11,8 @@ from ci_kit.errors import CallerMistake
 from ci_kit.test.interpreter import release
 
 OLDEST = (7, 0)
+# They would make coverage.py write elsewhere, or into what the tests print.
+_LEFT_OUT = {"run:debug", "run:debug_file", "run:command_line", "run:_crash"}
 _NO_CODE = {"tests", "test", "testing", "docs", "doc", "examples", "example", "benchmarks", "scripts", "build", "dist"}
 
 
@@ -49,7 +51,7 @@ def decide(
             f"coverage {version} cannot be measured with; the kit needs coverage 7 or newer.",
             next_step="Raise coverage in the project's dependencies, or set the input coverage to false.",
         )
-    options = {name: value for name, value in settings["options"].items() if name.startswith("run:")}
+    options = {name: v for name, v in settings["options"].items() if name.startswith("run:") and name not in _LEFT_OUT}
     sources = ("run:source", "run:source_pkgs", "run:source_dirs")
     if configured:
         options |= {**dict.fromkeys(sources), "run:source": list(configured)}
