@@ -465,6 +465,19 @@ def test_the_time_limit_stops_everything(run: Runs) -> None:
     assert not left
 
 
+def test_the_time_limit_of_the_command_leaves_a_report(tmp_path: Path) -> None:
+    """The launcher's own `--timeout` would end the command without one."""
+    repo, output = repository(tmp_path / "shop", workflow("- run: sleep 600")), tmp_path / "out"
+    argv = [KIT_ROOT / "scripts" / "ci-kit", "act", "run", "--repo", repo, "--actions", "stand-ins"]
+    ran = subprocess.run(
+        [*argv, "--output", output, "--limit", "8s"], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert ran.returncode == 3, ran.stdout
+    assert "the time limit of 8 s (--limit) is over; everything was stopped" in ran.stdout
+    report = json.loads((output / "act.json").read_text())
+    assert (report["timed-out"], report["verdict"]) == (True, "cancelled")
+
+
 def readable(path: Path) -> bytes:
     try:
         return path.read_bytes()

@@ -45,7 +45,8 @@ class ActInputs:
     cache: Path | None = setting(
         None, path, "where actions/cache keeps its entries between runs (default: the user's cache folder)"
     )
-    timeout: float = setting(3600.0, duration, "the time limit of the whole run (default: 1h)")
+    # Not `timeout`: that is the launcher's for every verb, and ends the command without a report.
+    limit: float = setting(3600.0, duration, "the time limit of the run (default: 1h)")
     jobs: int = setting(0, integer(0, 64), "how many jobs at once (default: as many as processors)")
     verbose: bool = setting(False, boolean, "true: show every line that steps print")
 
@@ -84,7 +85,7 @@ def run(inputs: ActInputs, tools: Tools) -> int:
         services=inputs.services,
         output=inputs.output or report.report_folder(tools.environ) / "act",
         cache=inputs.cache,
-        limit_seconds=inputs.timeout,
+        limit_seconds=inputs.limit,
         at_once=inputs.jobs,
         verbose=inputs.verbose,
     )

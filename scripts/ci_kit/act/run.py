@@ -153,7 +153,7 @@ def _run(request: Request, machine: Machine, prepared: Prepared) -> Result:
     _keep(result)
     _keep_defects(machine, output, masks)
     if ended.timed_out:
-        machine.write(f"the time limit of {request.limit_seconds:.0f} s is over; everything was stopped")
+        machine.write(f"the time limit of {request.limit_seconds:.0f} s (--limit) is over; everything was stopped")
     machine.write(say.closing(jobs, result.verdict, result.seconds))
     return result
 
