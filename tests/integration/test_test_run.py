@@ -360,7 +360,7 @@ def test_the_job_is_cancelled(consumer: Callable[..., Consumer]) -> None:
     text = "import os, threading\n\n\ndef test_good():\n    pass\n\n\n"
     text += "def test_hangs():\n    os.write(1, b'hanging in %d\\n' % os.getpid())\n    threading.Event().wait(120)\n"
     here = consumer({"test_a.py": text})
-    with here.start("--workers", "1", "--pytest-args", "-s", "--coverage", "false") as step:
+    with here.start("--workers", "1", "--pytest-args", "-s") as step:
         assert step.stdout is not None
         process = next(int(line.split()[-1]) for line in step.stdout if b"hanging in" in line)
         step.terminate()
@@ -368,6 +368,7 @@ def test_the_job_is_cancelled(consumer: Callable[..., Consumer]) -> None:
     assert step.returncode == 128 + signal.SIGTERM, log
     ran = here.ended(step.returncode, log)
     assert ran.outcomes == {"test_good": "passed"}
+    assert ran.manifest["broken"] == 1
     assert "test_a.py::test_hangs" in ran.report["why"]
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)

@@ -108,18 +108,6 @@ def _hidden(result: Result, hide: Callable[[str], str]) -> Result:
     )
 
 
-def _killed(ending: Ending, stream: Stream, record: Record) -> int:
-    """How many processes never wrote their coverage data: those in the middle of a test, at least pytest itself."""
-    died = ending.timed_out or (ending.code or 0) < 0 or (stream.started and not stream.finished)
-    return max(len(record.running), int(died))
-
-
-def _hidden(result: Result, hide: Callable[[str], str]) -> Result:
-    """Once more: taking the colours out of a text can join a secret that they parted."""
-    texts = {name: hide(text) for name in ("message", "detail", "first_failure") if (text := getattr(result, name))}
-    return replace(result, **texts)
-
-
 def _notes(stream: Stream, record: Record) -> list[str]:
     notes = [f"{name} was skipped as a whole: {why}" for name, why in stream.skipped_modules]
     if stream.twice:
