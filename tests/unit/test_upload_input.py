@@ -10,7 +10,7 @@ from ci_kit.test.run_verb import RunInputs
 
 
 @pytest.mark.parametrize("inputs", [RunInputs, CombineInputs])
-def test_it_is_true_or_false_and_nothing_else(inputs: type[RunInputs] | type[CombineInputs]) -> None:
+def test_it_is_true_or_false_and_nothing_else(inputs: type[RunInputs | CombineInputs]) -> None:
     assert read_inputs(inputs, {}, []).upload is True
     assert read_inputs(inputs, {"CI_KIT_UPLOAD": "false"}, []).upload is False
     with pytest.raises(CallerMistake, match=r"input upload: expected true or false, found 'yes'"):
