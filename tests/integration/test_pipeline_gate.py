@@ -105,7 +105,8 @@ def test_coverage_has_its_say(verdict: str | None, code: int, said: str, root: P
         coverage(root, verdict, None if verdict == "untrusted" else 60.0)
     step = gate(root)
     assert step.code == code, step.log
-    assert f"TQ-05: {said}" in step.log or said in step.log
+    (line,) = [line for line in step.log.splitlines() if line.startswith("  TQ-05: ")]
+    assert said in line
     assert step.summary.startswith("## ❌ Red: no test failed (2 ran), but this is wrong")
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import io
 import json
 import re
@@ -271,8 +270,10 @@ def test_a_push_to_the_default_branch(tmp_path: Path) -> None:
 
 
 def test_the_payload_is_not_shown_by_repr(tmp_path: Path) -> None:
-    assert "mutation-test" not in repr(event(tmp_path, pull_request()))
-    assert dataclasses.fields(Event)
+    shown = repr(event(tmp_path, pull_request()))
+    assert shown.startswith("Event(name=")
+    assert "mutation-test" not in shown
+    assert "payload=" not in shown
 
 
 def test_a_payload_that_is_no_json_is_told(tmp_path: Path) -> None:

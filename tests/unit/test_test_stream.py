@@ -153,5 +153,5 @@ def test_a_torn_stream_is_read_as_far_as_it_goes(noise: list[str], cut: int) -> 
 @given(st.text(st.characters(codec=None)))
 def test_any_id_can_be_written(name: str) -> None:
     stream = read(report("setup", test=name), report("call", test=name), report("teardown", test=name))
-    for result in stream.results:
-        result.id.encode()
+    (result,) = stream.results
+    assert result.id.encode().decode() == result.id
