@@ -33,6 +33,12 @@ def without_runners_own(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def shares_its_folders(environ: Mapping[str, str]) -> bool:
+    """A self-hosted runner, where other repositories' jobs may have written all folders but `RUNNER_TEMP`."""
+    hosted = environ.get("RUNNER_ENVIRONMENT") == "github-hosted"
+    return environ.get("GITHUB_ACTIONS") == "true" and not hosted and bool(environ.get("RUNNER_TEMP"))
+
+
 @dataclass(frozen=True)
 class Event:
     """What started the workflow, from the runner's environment and the event payload."""

@@ -17,7 +17,15 @@ from pathlib import Path
 from ci_kit.errors import CallerMistake, InfrastructureFailure
 from ci_kit.installed import Unmet, list_installed
 from ci_kit.tools import KIT_ROOT, Tools
-from ci_kit.uv import find_uv, is_network_failure, last_lines, where_from_only
+from ci_kit.uv import (
+    HASHED_WHEELS,
+    OF_ANY_INDEX_AND_DAY,
+    find_uv,
+    is_network_failure,
+    is_without_wheel,
+    last_lines,
+    where_from_only,
+)
 
 NEEDED = ("coverage", "pytest", "pytest-reportlog", "pytest-rerunfailures", "pytest-xdist")
 OLDEST_PYTHON = (3, 9)
@@ -202,17 +210,22 @@ def _install(python: Path, plan: PlugInPlan, tools: Tools, environ: Mapping[str,
         )
     if done.timed_out or is_network_failure(done.output):
         raise InfrastructureFailure(text, next_step="The package index did not answer; re-run the job.")
+    if is_without_wheel(done.output):
+        raise InfrastructureFailure(
+            text,
+            next_step="The kit installs wheels only and builds nothing. If your index is a mirror, make sure that it has "
+            "the wheels of these versions; for a platform without them add the packages to the project's own requirements.",
+        )
     raise InfrastructureFailure(
         text, next_step="If your index is a mirror, make sure that it has these versions with their original files."
     )
 
 
 def _ways_to_install(python: Path, file: Path, uv: Path | None) -> tuple[list[str], ...]:
-    options = ["--no-deps", "--require-hashes", "-r", str(file)]
+    options = [*HASHED_WHEELS, "-r", str(file)]
     if uv is None:
-        return ([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *options],)
-    # A consumer's own `exclude-newer` is about the consumer's packages; the pins here are exact, with hashes.
-    online = [str(uv), "pip", "install", "--quiet", "--python", str(python), "--exclude-newer", "9999-01-01", *options]
+        return ([str(python), "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *options],)
+    online = [str(uv), "pip", "install", "--quiet", "--python", str(python), *OF_ANY_INDEX_AND_DAY, *options]
     # From the cache first: with a warm one this asks no index at all.
     return ([*online, "--offline"], online)
 
@@ -222,6 +235,6 @@ def _remove(python: Path, names: Mapping[str, str], tools: Tools, environ: Mappi
     start = (
         [str(uv), "pip", "uninstall", "--quiet", "--python", str(python)]
         if uv
-        else [str(python), "-m", "pip", "uninstall", "--quiet", "--yes"]
+        else [str(python), "-I", "-m", "pip", "uninstall", "--quiet", "--yes"]
     )
     tools.runner.run([*start, *names], env=environ, stream=False, timeout_seconds=INSTALL_SECONDS)

@@ -25,6 +25,15 @@ _UV_WHERE_FROM = re.compile(
     r"|NO_INDEX|OFFLINE|REQUEST_TIMEOUT|SYSTEM_CERTS)"
 )
 
+# For the kit's own pins. A wheel is unpacked, while a source distribution would be built, with build dependencies that no
+# lock pins. With hashes it does not matter which of several indexes has the file.
+HASHED_WHEELS = ("--no-deps", "--require-hashes", "--only-binary", ":all:")
+# A consumer's own `exclude-newer` is about the consumer's packages.
+OF_ANY_INDEX_AND_DAY = ("--index-strategy", "unsafe-best-match", "--exclude-newer", "9999-01-01")
+
+_NO_WHEEL = re.compile(
+    r"no usable wheels|building from source is disabled|No matching distribution found", re.IGNORECASE
+)
 _NETWORK = re.compile(
     r"error sending request|dns error|failed to lookup address|connection (refused|reset|closed)|connect(ion)? timed out"
     r"|operation timed out|request timed out|network (is )?unreachable|no route to host|failed to (fetch|download)"
@@ -57,6 +66,11 @@ def where_from_only(environ: Mapping[str, str]) -> dict[str, str]:
 def is_network_failure(output: str) -> bool:
     """The output of uv or pip says that an index could not be reached or did not answer."""
     return bool(_NETWORK.search(output))
+
+
+def is_without_wheel(output: str) -> bool:
+    """The output of uv or pip says that the index has no wheel that this interpreter can use."""
+    return bool(_NO_WHEEL.search(output))
 
 
 def last_lines(output: str, count: int = 12) -> str:

@@ -15,13 +15,12 @@ from pathlib import Path
 
 from ci_kit.errors import InfrastructureFailure
 from ci_kit.process import Runner
-from ci_kit.uv import PIP_WHERE_FROM, find_uv, without_kit
+from ci_kit.uv import HASHED_WHEELS, PIP_WHERE_FROM, find_uv, without_kit
 
 INSTALL_SECONDS = 120.0
 SHOWN_LINES = 12
 DROPPED = ("UV_", "PIP_", "PYTHON", "VIRTUAL_ENV", "CONDA_")
 INDEX = "CI_KIT_INDEX_URL"
-HASHED_WHEELS = ("--require-hashes", "--only-binary", ":all:", "--no-deps")
 
 
 @dataclass(frozen=True)

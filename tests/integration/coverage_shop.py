@@ -178,6 +178,7 @@ class Shop:
                 "RUNNER_TEMP": str(self.temp),
                 "GITHUB_SHA": COMMIT,
                 "GITHUB_ACTIONS": "true",
+                "RUNNER_ENVIRONMENT": "github-hosted",
                 "GITHUB_OUTPUT": str(output),
                 "GITHUB_STEP_SUMMARY": str(summary),
                 **environ,

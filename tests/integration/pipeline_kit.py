@@ -51,6 +51,7 @@ def run_step(root: Path, verb: str, *, payload: object = None, **environ: str) -
     usual = {
         **{name: os.environ[name] for name in KEPT if name in os.environ},
         "GITHUB_ACTIONS": "true",
+        "RUNNER_ENVIRONMENT": "github-hosted",
         "GITHUB_WORKSPACE": str(root),
         "GITHUB_EVENT_NAME": "push",
         "GITHUB_REF": "refs/heads/main",

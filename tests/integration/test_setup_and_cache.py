@@ -9,6 +9,7 @@ import json
 import shutil
 import stat
 import subprocess
+import tarfile
 import threading
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -18,10 +19,11 @@ from typing import Any
 
 import pytest
 from ci_kit.clock import SystemClock
+from ci_kit.errors import InfrastructureFailure
 from ci_kit.github import Event, Workflow
 from ci_kit.process import SubprocessRunner
 from ci_kit.report import read_report
-from ci_kit.test_plugins import NEEDED, ensure
+from ci_kit.test_plugins import NEEDED, Pin, Pins, ensure
 from ci_kit.tools import Tools
 from integration.launcher_kit import ROOT, base_python, plain_environment
 
@@ -76,6 +78,7 @@ class Job:
         environ = {
             **self.environ,
             "GITHUB_ACTIONS": "true",
+            "RUNNER_ENVIRONMENT": "github-hosted",
             "GITHUB_WORKSPACE": str(self.workspace),
             "RUNNER_TEMP": str(self.temp),
             "CI_KIT_INTERPRETER": base_python(),
@@ -220,6 +223,23 @@ def test_a_uv_project_from_decision_to_environment(job: Job, tmp_path: Path) -> 
         "::error file=uv.lock,title=ci-kit::uv.lock does not match pyproject.toml any more. Run `uv lock`" in stale.log
     )
     assert "Traceback" not in stale.log
+
+
+def test_on_a_self_hosted_runner_the_cache_is_not_where_other_jobs_write(job: Job, home: Path) -> None:
+    write(job.workspace, {"requirements.txt": "six\n"})
+    hosted = job.verb("resolve")
+    assert hosted.outputs["cache-path"] == "~/.cache/ci-kit/uv"
+    own = job.verb("resolve", env_RUNNER_ENVIRONMENT="self-hosted")
+    assert own.code == 0, own.log
+    assert own.outputs["cache-path"] == str(job.temp / "ci-kit-uv")
+    assert own.outputs["cache"] == "true"
+    assert own.outputs["key"] != hosted.outputs["key"], "an archive holds places relative to the workspace"
+    places = home / ".cache" / "ci-kit"
+    before = {path: path.stat().st_mtime_ns for path in places.rglob("*")}
+    job.install(env_RUNNER_ENVIRONMENT="self-hosted")
+    assert "six" in job.packages()
+    assert (job.temp / "ci-kit-uv").is_dir()
+    assert {path: path.stat().st_mtime_ns for path in places.rglob("*")} == before
 
 
 def test_a_dependency_that_was_dropped_is_gone(job: Job) -> None:
@@ -466,3 +486,28 @@ def test_plug_ins_without_uv_are_installed_by_the_environments_own_pip(tmp_path:
     assert set(done.added) >= set(NEEDED)
     assert ensure(python, tools).added == {}
     assert done.installed.keys() >= {"pip", *NEEDED}
+
+
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+def test_nothing_of_the_kits_own_pins_is_ever_built(installer: str, tmp_path: Path) -> None:
+    """The hash of a source distribution is right, and yet its build would run code that no lock pins."""
+    subprocess.run([base_python(), "-m", "venv", str(tmp_path / "env")], check=True, timeout=120)
+    mark, archive = tmp_path / "BUILT", tmp_path / "index" / "pytest_reportlog-99.0.tar.gz"
+    archive.parent.mkdir()
+    write(tmp_path / "source", {
+        "pytest_reportlog-99.0/setup.py": f"open({str(mark)!r}, 'w')\n",
+        "pytest_reportlog-99.0/PKG-INFO": "Metadata-Version: 2.1\nName: pytest-reportlog\nVersion: 99.0\n",
+    })  # fmt: skip
+    with tarfile.open(archive, "w:gz") as file:
+        file.add(tmp_path / "source" / "pytest_reportlog-99.0", "pytest_reportlog-99.0")
+    lock = f"pytest-reportlog==99.0 --hash=sha256:{hashlib.sha256(archive.read_bytes()).hexdigest()}\n"
+    pin = Pin("pytest-reportlog", "99.0", "", frozenset(), lock)
+    links = {"UV_FIND_LINKS": str(archive.parent), "PIP_FIND_LINKS": str(archive.parent)}
+    environ = {**plain_environment(tmp_path / "home"), **links, "UV_NO_INDEX": "1", "PIP_NO_INDEX": "1"}
+    if installer == "pip":
+        environ["PATH"] = "/nowhere"
+    tools = Tools(environ, Event.from_environ({}), Workflow({}), SubprocessRunner(), SystemClock())
+    with pytest.raises(InfrastructureFailure) as told:
+        ensure(tmp_path / "env" / "bin" / "python", tools, pins=Pins((pin,), (pin,)))
+    assert "wheels only" in told.value.next_step
+    assert not mark.exists()

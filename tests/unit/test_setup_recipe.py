@@ -75,7 +75,7 @@ def test_a_pylock_decides_alone() -> None:
 
 def test_poetry_exports_and_uv_installs() -> None:
     found = commands(Source.POETRY, groups=("dev", "test"), extras=("x",), itself=Itself.EDITABLE)
-    assert "--require-hashes -r /kit/requirements/export-poetry.txt" in found[2]
+    assert "--require-hashes --only-binary :all: -r /kit/requirements/export-poetry.txt" in found[2]
     assert found[3].startswith("/t/setup/exporter/bin/poetry export --no-interaction --directory /proj ect ")
     assert found[3].endswith("--with dev --with test --extras x")
     assert found[4:] == [f"{PIP} --no-deps -r /t/setup/exported-requirements.txt", f"{PIP} --no-deps -e ."]

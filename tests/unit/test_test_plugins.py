@@ -230,8 +230,9 @@ def test_what_is_absent_is_installed_with_hashes_and_without_dependencies() -> N
     }
     done = ensure(Path("/py"), tools_with(runner, environ))
     assert done.added == {"pytest-reportlog": pin.version}
-    assert runner.ran[0][:4] == ["/py", "-m", "pip", "install"]
+    assert runner.ran[0][:5] == ["/py", "-I", "-m", "pip", "install"]
     assert {"--no-deps", "--require-hashes"} <= set(runner.ran[0])
+    assert runner.ran[0][runner.ran[0].index("--only-binary") + 1] == ":all:"
     assert runner.files == [pin.text]
     assert all(set(env) == {"PATH", "PIP_INDEX_URL", "HOME"} for env in runner.environs)
 
@@ -240,7 +241,7 @@ def test_a_clash_takes_the_plug_ins_out_again() -> None:
     runner = Recorded([listing(ALMOST), listing(ALMOST, [["pytest-reportlog", "1", "pytest", ">=100", "99"]])])
     with pytest.raises(CallerMistake, match="pytest-reportlog 1 needs pytest>=100"):
         ensure(Path("/py"), tools_with(runner))
-    assert runner.ran[-1][:4] == ["/py", "-m", "pip", "uninstall"]
+    assert runner.ran[-1][:5] == ["/py", "-I", "-m", "pip", "uninstall"]
     assert runner.ran[-1][-1] == "pytest-reportlog"
 
 
@@ -257,7 +258,9 @@ def test_a_change_of_anything_else_is_an_error() -> None:
         ("error: externally-managed-environment", CallerMistake, "virtual environment"),
         ("No module named pip", CallerMistake, "install uv"),
         ("Connection refused", InfrastructureFailure, "did not answer"),
-        ("no such version", InfrastructureFailure, "mirror"),
+        ("no such version", InfrastructureFailure, "original files"),
+        ("Because coverage==7.0 has no usable wheels and", InfrastructureFailure, "wheels only"),
+        ("ERROR: No matching distribution found for coverage==7.0", InfrastructureFailure, "wheels only"),
     ],
 )
 def test_a_failed_installation_says_what_to_do(output: str, kind: type[Exception], said: str) -> None:

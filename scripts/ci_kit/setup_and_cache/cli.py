@@ -6,10 +6,12 @@ import hashlib
 import os
 import platform
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ci_kit.errors import Exit
+from ci_kit.github import shares_its_folders
 from ci_kit.inputs import boolean, choice, setting, short_name, text, words
 from ci_kit.report import report_folder, write_report
 from ci_kit.setup_and_cache import say
@@ -23,7 +25,7 @@ from ci_kit.setup_and_cache.say import Hit
 from ci_kit.tools import KIT_ROOT, Tools, Verb
 from ci_kit.uv import find_uv
 
-CACHE_FOLDER = "~/.cache/ci-kit/uv"  # as text the same on every runner, because a cache is found by this text too
+CACHE_FOLDER = "~/.cache/ci-kit/uv"  # as text the same on every hosted runner: a cache is found by this text too
 
 LOCKS = KIT_ROOT / "requirements"
 
@@ -69,7 +71,7 @@ def resolve(inputs: ResolveInputs, tools: Tools) -> int:
     _tell(decided, tools)
     out = tools.workflow.output
     out("cache", "true" if decided.caching else "false")
-    out("cache-path", CACHE_FOLDER)
+    out("cache-path", cache_path(tools.environ))
     out("key", decided.keys.key)
     out("restore-keys", "\n".join(decided.keys.prefixes))
     out("interpreter", decided.interpreter.executable)
@@ -94,7 +96,7 @@ def run_install(inputs: InstallInputs, tools: Tools) -> int:
         python=decided.interpreter.executable,
         folder=decided.folder,
         venv=temporary / ("venv" if inputs.name == "ci" else f"venv-{inputs.name}"),
-        cache=_cache_folder() if decided.caching else temporary / "uv-cache",
+        cache=_cache_folder(tools.environ) if decided.caching else temporary / "uv-cache",
         scratch=scratch,
         tool_python=sys.executable,
         locks=LOCKS,
@@ -126,9 +128,10 @@ def _decide(inputs: ResolveInputs, tools: Tools) -> Decision:
     interpreter = find_interpreter(
         inputs.interpreter, inputs.python_version, folder, tools, without_choices(tools.environ)
     )
-    place = _cache_folder()
+    place = _cache_folder(tools.environ)
     writable = not inputs.cache or is_writable(place)
-    notes = () if writable else (f"the cache folder {CACHE_FOLDER} cannot be written, so nothing is cached",)
+    shown = cache_path(tools.environ)
+    notes = () if writable else (f"the cache folder {shown} cannot be written, so nothing is cached",)
     machine = Machine(_system(), os.path.relpath(place, checkout))
     pins = hashlib.sha256()
     for name in ("test-plugins.txt", "test-plugins-older.txt", "export-poetry.txt", "export-pdm.txt"):
@@ -142,7 +145,7 @@ def what_hit(inputs: InstallInputs, cache: Path) -> tuple[Hit, tuple[str, ...]]:
     if not inputs.restored_key:
         return Hit.MISS, ()
     if not has_files(cache):
-        return Hit.MISS, (f"the cache {inputs.restored_key} was restored, but {CACHE_FOLDER} is empty",)
+        return Hit.MISS, (f"the cache {inputs.restored_key} was restored, but {cache} is empty",)
     return (Hit.EXACT if inputs.restored_exact == "true" else Hit.PREFIX), ()
 
 
@@ -171,8 +174,13 @@ def _publish(result: say.Result, inputs: InstallInputs, tools: Tools) -> None:
     workflow.log(markdown.replace("**", "").replace("\\\n", "\n"))
 
 
-def _cache_folder() -> Path:
-    return Path(CACHE_FOLDER).expanduser()
+def cache_path(environ: Mapping[str, str]) -> str:
+    """The cache folder, as text for actions/cache: on a self-hosted runner one that is emptied for every job."""
+    return f"{environ['RUNNER_TEMP']}/ci-kit-uv" if shares_its_folders(environ) else CACHE_FOLDER
+
+
+def _cache_folder(environ: Mapping[str, str]) -> Path:
+    return Path(cache_path(environ)).expanduser()
 
 
 def _system() -> str:

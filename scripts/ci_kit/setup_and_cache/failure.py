@@ -54,6 +54,7 @@ def explain(step: Step, done: Completed, choice: Choice) -> KitError:
     if step.preparing:
         return InfrastructureFailure(
             said,
-            next_step="The project is not to blame. If your index is a mirror, make sure that it has these versions.",
+            next_step="The project is not to blame. If your index is a mirror, make sure that it has these versions, as "
+            "wheels: the kit builds nothing of its own.",
         )
     return CallerMistake(said, next_step="The lines above say which package or setting it is; mend it in the project.")

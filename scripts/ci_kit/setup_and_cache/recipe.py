@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ci_kit.setup_and_cache.choose import Choice, Itself, Source
-from ci_kit.uv import where_from_only, without_kit
+from ci_kit.uv import HASHED_WHEELS, OF_ANY_INDEX_AND_DAY, where_from_only, without_kit
 
 # The kit decides where the environment and the cache are, and which interpreter is used. Everything else that a
 # consumer sets (indexes, credentials, resolution, build settings) reaches the consumer's own installation.
@@ -135,7 +135,7 @@ def _exporter(places: Places, name: str, *commands: tuple[str, ...]) -> tuple[St
     home = places.scratch / "exporter"
     lock = str(places.locks / f"export-{name}.txt")
     pip = (str(places.uv), "pip", "install", "--quiet", "--python", str(home / "bin" / "python"))
-    install = (*pip, "--exclude-newer", "9999-01-01", "--no-deps", "--require-hashes", "-r", lock)
+    install = (*pip, *OF_ANY_INDEX_AND_DAY, *HASHED_WHEELS, "-r", lock)
     return (
         Step(
             "export",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from ci_kit.markdown import text
 from ci_kit.setup_and_cache.choose import Choice
 from ci_kit.setup_and_cache.facts import Facts
 from ci_kit.setup_and_cache.install import Installed
@@ -62,10 +63,10 @@ def summary(result: Result) -> str:
     made = f"Python {result.interpreter.version}, {packages} packages by {result.choice.manager}"
     plug_ins = ", ".join(f"{name} {version}" for name, version in added.items()) or "none"
     lines = [
-        f"**Set-up** {result.seconds:.1f} s: {made} from {result.choice.source.value}, cache **{result.hit.value}**.",
-        f"Pytest plug-ins added by the kit: {plug_ins}.",
+        f"**Set-up** {result.seconds:.1f} s: {text(made)} from {text(result.choice.source.value)}, cache **{result.hit.value}**.",
+        f"Pytest plug-ins added by the kit: {text(plug_ins)}.",
     ]
-    return "\\\n".join([*lines, *([f"Note: {'; '.join(result.notes)}."] if result.notes else [])])
+    return "\\\n".join([*lines, *([f"Note: {text('; '.join(result.notes))}."] if result.notes else [])])
 
 
 def report(result: Result) -> dict[str, Any]:
