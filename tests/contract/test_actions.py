@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from ci_kit.__main__ import ROOMS
 from ci_kit.inputs import input_name, variable_name
+from tooling import outputs
 from tooling.findings import nothing
 from tooling.rooms import verbs
 from tooling.yaml_files import ROOT, Step, YamlFile, actions, expressions
@@ -160,7 +161,8 @@ def test_every_output_that_a_verb_sets_is_declared(action: YamlFile) -> None:
     }
     for step in action.steps:
         if step.launched:
-            assert literal_outputs(step.launched[0]) <= referred, action.name
+            modules = _modules(step.launched[0])
+            assert outputs.spelled_out(modules) | outputs.computed(modules) <= referred, action.name
 
 
 def _expressions(action: YamlFile) -> Iterator[str]:
@@ -171,52 +173,37 @@ def _expressions(action: YamlFile) -> Iterator[str]:
 
 def outputs_of(step: Step) -> set[str]:
     if step.launched:
-        return literal_outputs(step.launched[0]) | computed_outputs(step.launched[0])
+        modules = _modules(step.launched[0])
+        return outputs.spelled_out(modules) | outputs.computed(modules)
     if step.uses.startswith("$/"):
         path = f"{step.uses.removeprefix('$/')}/action.yml"
         return {name for action in actions() if action.name == path for name in action.outputs}
     return FOREIGN_OUTPUTS[step.uses.partition("@")[0]]
 
 
-def _modules(room: str) -> Iterator[ast.Module]:
-    for path in sorted(Path(ROOT, "scripts", "ci_kit", room.replace("-", "_")).glob("*.py")):
-        yield ast.parse(path.read_text(encoding="utf-8"))
+def _modules(room: str) -> list[ast.Module]:
+    paths = sorted(Path(ROOT, "scripts", "ci_kit", room.replace("-", "_")).glob("*.py"))
+    return [ast.parse(path.read_text(encoding="utf-8")) for path in paths]
 
 
-def _sets_outputs(tree: ast.AST) -> Iterator[ast.Call]:
-    """Calls of `workflow.output`, also through a local name given to it."""
-    aliases = {
-        target.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Attribute) and node.value.attr == "output"
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and (
-            (isinstance(node.func, ast.Attribute) and node.func.attr == "output")
-            or (isinstance(node.func, ast.Name) and node.func.id in aliases)
-        ):
-            yield node
+def test_what_is_only_a_key_of_some_mapping_is_no_output() -> None:
+    code = """
+def run(workflow, report):
+    out = workflow.output
+    out("alias", 1)
+    report({"a-key": 1})
+    workflow.output("text", {"of-a-value": 2})
+    for name, value in (("row", 1), ("other", "not-a-name")):
+        workflow.output(name, value)
+    given = made()
+    for name, value in {"written": 1, **given}.items():
+        workflow.output(name, value)
 
-
-def literal_outputs(room: str) -> set[str]:
-    """Names of outputs that a room's code spells out where it sets them."""
-    calls = [call for module in _modules(room) for call in _sets_outputs(module) if call.args]
-    return {str(call.args[0].value) for call in calls if isinstance(call.args[0], ast.Constant)}
-
-
-def computed_outputs(room: str) -> set[str]:
-    """Text in functions that set outputs in a loop, and the keys of every mapping: the names may come from there."""
-    found: set[str] = set()
-    for module in _modules(room):
-        for node in ast.walk(module):
-            if isinstance(node, ast.Dict):
-                found |= {str(key.value) for key in node.keys if isinstance(key, ast.Constant)}
-            elif isinstance(node, ast.FunctionDef) and any(
-                call.args and not isinstance(call.args[0], ast.Constant) for call in _sets_outputs(node)
-            ):
-                found |= {
-                    str(n.value) for n in ast.walk(node) if isinstance(n, ast.Constant) and isinstance(n.value, str)
-                }
-    return found
+def made():
+    return {"answered": 1}
+"""
+    module = ast.parse(code)
+    assert outputs.spelled_out([module]) == {"alias", "text"}
+    assert outputs.computed([module]) == {"row", "other", "written", "answered"}
+    with pytest.raises(ValueError, match="no loop's variable"):
+        outputs.computed([ast.parse("def run(workflow, name):\n    workflow.output(name, 1)")])
