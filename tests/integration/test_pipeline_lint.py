@@ -12,6 +12,7 @@ from ci_kit.github import Event, Workflow
 from ci_kit.pipeline import lint_verb
 from ci_kit.process import SubprocessRunner
 from ci_kit.tools import Tools
+from integration import pipeline_kit
 from integration.pipeline_kit import Step, run_step, write
 
 
@@ -109,11 +110,14 @@ def test_workflow_commands_of_a_linter_are_shown_and_not_obeyed(tmp_path: Path) 
     assert start < lines.index("::set-env name=X::1") < lines.index("::add-mask::x") < end
 
 
-def test_a_linter_gets_none_of_the_kits_variables(tmp_path: Path) -> None:
-    files = {name: str(tmp_path / name) for name in ("GITHUB_ENV", "GITHUB_PATH", "GITHUB_STATE")}
-    step = lint(tmp_path, "env", CI_KIT_ENV="TOKEN=s3cret", ACTIONS_RUNTIME_TOKEN="t0ken", MINE="yes", **files)
+def test_a_linter_gets_none_of_the_kits_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = ("GITHUB_ENV", "GITHUB_PATH", "GITHUB_STATE")
+    for name in theirs:
+        monkeypatch.setattr(pipeline_kit, "KEPT", (*pipeline_kit.KEPT, name))
+        monkeypatch.setenv(name, str(tmp_path / name))
+    step = lint(tmp_path, "env", CI_KIT_ENV="TOKEN=s3cret", ACTIONS_RUNTIME_TOKEN="t0ken", MINE="yes")
     assert "MINE=yes" in step.log
-    for name in (*files, "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"):
+    for name in (*theirs, "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"):
         assert f"{name}=" not in step.log
     assert "ACTIONS_RUNTIME_TOKEN" not in step.log
     assert "CI_KIT_ENV" not in step.log
