@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from types import FrameType
 
-from ci_kit import report
+from ci_kit import report, secret_env
 from ci_kit.clock import SystemClock
 from ci_kit.errors import CallerMistake, Exit, InfrastructureFailure, KitError
 from ci_kit.github import Event, Workflow
@@ -46,6 +46,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         return Exit.GOOD
     argv, environ = _working_directory(argv, environ)
     workflow = Workflow(environ)
+    secret_env.mask_secrets(environ, workflow)
     signal.signal(signal.SIGTERM, _end)
     try:
         verb = _verb(argv)

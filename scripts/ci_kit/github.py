@@ -180,6 +180,7 @@ class Workflow:
         self._stream = stream
         self._annotated: Counter[str] = Counter()
         self._unshown: Counter[str] = Counter()
+        self._masked: set[str] = set()
 
     @property
     def on_runner(self) -> bool:
@@ -271,10 +272,11 @@ class Workflow:
                 self._print(f"::{token}::")
 
     def mask(self, value: str) -> None:
-        """Hide a secret in all later log lines, each of its lines too. Prints nothing outside a runner."""
+        """Hide a secret in all later log lines, each of its lines too, said once. Prints nothing outside a runner."""
         if self.on_runner:
-            for part in dict.fromkeys([value, *value.splitlines()]):
-                if part.strip():
+            for part in [value, *value.splitlines()]:
+                if part.strip() and part not in self._masked:
+                    self._masked.add(part)
                     self._print(f"::add-mask::{_data(part)}")
 
     def _print(self, line: str) -> None:

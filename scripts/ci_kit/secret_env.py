@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ci_kit.errors import CallerMistake, InfrastructureFailure
 from ci_kit.github import Event, Workflow
@@ -12,30 +12,44 @@ from ci_kit.github import Event, Workflow
 VARIABLE = "CI_KIT_ENV"
 
 
+def mask_secrets(environ: Mapping[str, str], workflow: Workflow) -> None:
+    """Mask every value, and whole lines that are no assignments: they may be lines of a longer secret.
+
+    The runner masks the whole text only. `ci_kit.__main__` calls this before anything that could print a value.
+    """
+    for _, name, value in _rows(environ):
+        workflow.mask(value)
+        if name is None:
+            workflow.mask(value.partition("=")[2].strip())
+
+
 def read_secrets(environ: Mapping[str, str], workflow: Workflow) -> dict[str, str]:
-    """The consumer's secrets by name, each value masked before it is returned. Empty lines and `#` lines are left out.
+    """The consumer's secrets by name, all masked. Empty lines and `#` lines are left out.
 
     Raises `CallerMistake` for a line that is no assignment, naming its number and nothing of its content.
     """
+    mask_secrets(environ, workflow)
     found: dict[str, str] = {}
-    wrong: list[int] = []
+    for number, name, value in _rows(environ):
+        if name is None:
+            raise CallerMistake(
+                f"secret {VARIABLE}: line {number} is not NAME=value.",
+                next_step="Write one assignment a line; a value cannot span lines (encode it, for example as base64).",
+            )
+        found[name] = value
+    return found
+
+
+def _rows(environ: Mapping[str, str]) -> Iterator[tuple[int, str | None, str]]:
+    """Line number, name and value; of a line that is no assignment no name and the line."""
     for number, line in enumerate(environ.get(VARIABLE, "").split("\n"), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        name, _, value = (part.strip() for part in line.partition("="))
-        if value:
-            workflow.mask(value)
-        if "=" in line and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-            found[name] = value
+        name, equals, value = (part.strip() for part in line.partition("="))
+        if equals and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            yield number, name, value
         else:
-            workflow.mask(line.strip())  # perhaps a line of a longer secret
-            wrong.append(number)
-    if wrong:
-        raise CallerMistake(
-            f"secret {VARIABLE}: line {wrong[0]} is not NAME=value.",
-            next_step="Write one assignment a line; a value cannot span lines (encode it, for example as base64).",
-        )
-    return found
+            yield number, None, line.strip()
 
 
 def check_outputs(outputs: Mapping[str, str], environ: Mapping[str, str]) -> None:

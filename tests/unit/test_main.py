@@ -85,6 +85,23 @@ def test_an_error_is_one_log_line_and_one_annotation(
     ]
 
 
+@pytest.mark.parametrize("argv", [["sample", "run"], ["sample", "run", "--s3cret"], ["s3cret"]])
+def test_the_consumers_secrets_are_masked_before_anything_is_said(
+    argv: list[str], room: Callable[[Run], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(_given: Inputs, tools: Tools) -> int:
+        tools.workflow.log("value s3cret")
+        raise CallerMistake("s3cret is bad.", next_step="")
+
+    room(run)
+    environ = {"GITHUB_ACTIONS": "true", "CI_KIT_ENV": "PASSWORD=s3cret\nodd=x y=z3ro"}
+    assert kit.main(argv, environ) == 2
+    said = capsys.readouterr().out.splitlines()
+    assert said[:2] == ["::add-mask::s3cret", "::add-mask::x y=z3ro"]
+    assert not any(line.startswith("::add-mask::") for line in said[2:])
+    assert any("s3cret" in line for line in said[2:])
+
+
 def test_on_a_laptop_an_error_is_said_once(room: Callable[[Run], None], capsys: pytest.CaptureFixture[str]) -> None:
     def run(_given: Inputs, _tools: Tools) -> int:
         raise CheckFailed("it is bad.", next_step="Mend it.", file="a.yml", line=3)
