@@ -30,7 +30,7 @@ class Case:
 
 UNIT = f'python: ["{PYTHON}"]\ntiers: [{{name: unit, paths: [tests], shards: 2}}]\n'
 FAILING = "from shop import label\n\n\ndef test_wrong():\n    assert label(5) == 'five'\n"
-DYING = "import os\n\n\ndef test_dies():\n    os.kill(os.getppid(), 9)\n    os.kill(os.getpid(), 9)\n"
+DYING = "import os\n\n\ndef test_dies():\n    os.kill(os.{victim}(), 9)\n    os.kill(os.getpid(), 9)\n"
 
 CASES = {
     "a failing test": Case(
@@ -129,14 +129,21 @@ def test_is_red_and_says_why(case: Case, tmp_path: Path) -> None:
             assert words in page
 
 
-def test_a_shard_that_dies_is_red_and_named(tmp_path: Path) -> None:
-    repo = lay(tmp_path / "repo", {**PROJECT, "tests/test_label.py": DYING})
+@pytest.mark.parametrize(
+    ("victim", "says"),
+    [("getpid", "tests/test_label.py::test_dies"), ("getppid", "ended by SIGKILL")],
+    ids=["pytest dies", "the whole step dies"],
+)
+def test_a_shard_that_dies_is_red_and_named(victim: str, says: str, tmp_path: Path) -> None:
+    repo = lay(tmp_path / "repo", {**PROJECT, "tests/test_label.py": DYING.format(victim=victim)})
 
     result = run(repo, tmp_path / "out")
 
     assert result.verdict == "failure"
     dead = [job for job in result.find("test") if job.result == "failure"]
     assert len(dead) == 1
+    assert re.search(r"exit status 3\b", dead[0].log + "\n".join(dead[0].errors))
+    assert says in dead[0].log + "\n".join(note.message for note in dead[0].annotations)
     gate = result.one("gate")
     assert gate.result == "failure"
     assert f"unit · Python {PYTHON} · {dead[0].matrix['shard']}" in gate.log
