@@ -1,4 +1,4 @@
-"""The exit codes of every verb, and one error class for each code that a message can lead to."""
+"""The exit codes of every verb, and the errors that lead to them. A check that says no is an answer, no error."""
 
 from __future__ import annotations
 
@@ -35,12 +35,6 @@ class KitError(Exception):
     def __str__(self) -> str:
         place = "" if self.file is None else f"{self.file}:{self.line}: " if self.line else f"{self.file}: "
         return f"{place}{self.message} {self.next_step}".strip()
-
-
-class CheckFailed(KitError):
-    """The check itself says no: a failing test, a missed gate."""
-
-    exit = Exit.NO
 
 
 class CallerMistake(KitError):

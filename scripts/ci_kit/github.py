@@ -52,7 +52,6 @@ class Event:
     workflow: str
     job: str
     workspace: Path
-    server_url: str
     actor: str = ""
     payload: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
@@ -75,7 +74,6 @@ class Event:
             workflow=environ.get("GITHUB_WORKFLOW", ""),
             job=environ.get("GITHUB_JOB", ""),
             workspace=_project(Path(environ.get("GITHUB_WORKSPACE") or ".").absolute(), working_directory(environ)),
-            server_url=environ.get("GITHUB_SERVER_URL", "https://github.com"),
             actor=environ.get("GITHUB_ACTOR", ""),
             payload=_payload(environ.get("GITHUB_EVENT_PATH")),
         )
@@ -92,22 +90,10 @@ class Event:
         return found if isinstance(found, dict) else {}
 
     @property
-    def pull_request_number(self) -> int | None:
-        """The pull request's number."""
-        number = self.pull_request.get("number")
-        return number if isinstance(number, int) else None
-
-    @property
     def is_fork(self) -> bool:
         """The pull request comes from another repository, so it has no secrets and a read-only token."""
         head = (self.pull_request.get("head") or {}).get("repo") or {}
         return self.is_pull_request and head.get("full_name") != self.repository
-
-    @property
-    def labels(self) -> frozenset[str]:
-        """The pull request's labels."""
-        found = self.pull_request.get("labels") or []
-        return frozenset(label["name"] for label in found if isinstance(label, dict) and "name" in label)
 
     @property
     def default_branch(self) -> str:
@@ -120,17 +106,6 @@ class Event:
         if self.name == "schedule":  # GitHub runs it there alone, and its payload may not name the branch
             return True
         return not self.is_pull_request and self.ref == f"refs/heads/{self.default_branch}"
-
-    @property
-    def base_sha(self) -> str | None:
-        """The commit of the base branch when the pull request event was made."""
-        sha = (self.pull_request.get("base") or {}).get("sha")
-        return sha if isinstance(sha, str) else None
-
-    @property
-    def run_url(self) -> str:
-        """The run's page."""
-        return f"{self.server_url}/{self.repository}/actions/runs/{self.run_id}"
 
 
 def working_directory(environ: Mapping[str, str]) -> str:

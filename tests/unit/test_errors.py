@@ -1,12 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from ci_kit.errors import CallerMistake, CheckFailed, Exit, InfrastructureFailure, KitError
+from ci_kit.errors import CallerMistake, Exit, InfrastructureFailure, KitError
 
 
-@pytest.mark.parametrize(
-    ("cls", "code"), [(CheckFailed, 1), (CallerMistake, 2), (InfrastructureFailure, 3), (KitError, 3)]
-)
+@pytest.mark.parametrize(("cls", "code"), [(CallerMistake, 2), (InfrastructureFailure, 3), (KitError, 3)])
 def test_each_kind_has_its_exit_code(cls: type[KitError], code: int) -> None:
     assert int(cls("x", next_step="y").exit) == code
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from ci_kit import __main__ as kit
 from ci_kit import inputs
-from ci_kit.errors import CallerMistake, CheckFailed, Exit
+from ci_kit.errors import CallerMistake, Exit, InfrastructureFailure, KitError
 from ci_kit.inputs import setting
 from ci_kit.tools import Tools, Verb
 from tooling.yaml_files import ROOT
@@ -70,9 +70,9 @@ def test_the_folder_of_the_project_is_an_option_of_every_verb(room: Callable[[Ru
     assert seen == [tmp_path / "api"] * 2
 
 
-@pytest.mark.parametrize(("error", "code"), [(CheckFailed, 1), (CallerMistake, 2)])
+@pytest.mark.parametrize(("error", "code"), [(CallerMistake, 2), (InfrastructureFailure, 3)])
 def test_an_error_is_one_log_line_and_one_annotation(
-    error: type[CheckFailed], code: int, room: Callable[[Run], None], capsys: pytest.CaptureFixture[str]
+    error: type[KitError], code: int, room: Callable[[Run], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     def run(_given: Inputs, _tools: Tools) -> int:
         raise error("it is bad.", next_step="Mend it.", file="a.yml", line=3)
@@ -104,10 +104,10 @@ def test_the_consumers_secrets_are_masked_before_anything_is_said(
 
 def test_on_a_laptop_an_error_is_said_once(room: Callable[[Run], None], capsys: pytest.CaptureFixture[str]) -> None:
     def run(_given: Inputs, _tools: Tools) -> int:
-        raise CheckFailed("it is bad.", next_step="Mend it.", file="a.yml", line=3)
+        raise CallerMistake("it is bad.", next_step="Mend it.", file="a.yml", line=3)
 
     room(run)
-    assert kit.main(["sample", "run"], {}) == 1
+    assert kit.main(["sample", "run"], {}) == 2
     assert capsys.readouterr().out.splitlines() == ["ci-kit: a.yml:3: it is bad. Mend it."]
 
 

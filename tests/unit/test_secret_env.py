@@ -21,7 +21,7 @@ def read(text: str) -> tuple[dict[str, str], list[str]]:
 
 def event(**more: object) -> Event:
     usual = {"sha": "", "ref": "", "repository": "o/r", "run_id": "1", "run_attempt": 1, "workflow": "", "job": ""}
-    return Event(**{"name": "push", **usual, "workspace": Path(), "server_url": "", **more})  # type: ignore[arg-type]
+    return Event(**{"name": "push", **usual, "workspace": Path(), **more})  # type: ignore[arg-type]
 
 
 FORK = {"pull_request": {"head": {"repo": {"full_name": "x/r"}}}}

@@ -14,7 +14,6 @@ PROJECT = {"project": {"name": "x", "optional-dependencies": {"test": ["six"], "
 
 
 def facts(*locks: str, **more: Any) -> Facts:  # noqa: ANN401 - fields of several types
-    more.setdefault("has_pyproject", bool(more.get("pyproject")))
     return Facts(locks={name: name for name in locks}, **more)
 
 

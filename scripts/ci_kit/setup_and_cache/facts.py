@@ -42,7 +42,6 @@ class Facts:
     unhashed: tuple[str, ...] = ()
     constraints: tuple[str, ...] = ()
     pyproject: Mapping[str, Any] = field(default_factory=dict)
-    has_pyproject: bool = False
     has_setup_py: bool = False
     digests: Mapping[str, str] = field(default_factory=dict)
 
@@ -74,7 +73,6 @@ def read_facts(folder: Path, checkout: Path) -> Facts:
         unhashed=tuple(name for name in requirements if not _is_hashed(folder, name)),
         constraints=constraints,
         pyproject=read_pyproject(folder),
-        has_pyproject=(folder / "pyproject.toml").is_file(),
         has_setup_py=(folder / "setup.py").is_file(),
         digests={name: hashlib.sha256(_bytes(folder, name)).hexdigest() for name in files},
     )

@@ -85,7 +85,6 @@ class Record:
     """What the plug-in wrote. `running` maps a process to the test it was in when it ended."""
 
     rootdir: str | None = None
-    addopts: tuple[str, ...] = ()
     collected: tuple[str, ...] = ()
     deselected: tuple[str, ...] = ()
     places: Mapping[str, Place] = field(default_factory=dict)

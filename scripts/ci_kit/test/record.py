@@ -52,7 +52,6 @@ def read_record(folder: Path) -> Record:
     deselected = dict.fromkeys(printable(name) for data in collections.values() for name in data.get("deselected", ()))
     return Record(
         rootdir=session.get("rootdir"),
-        addopts=tuple(session.get("addopts", ())),
         collected=tuple(ids),
         deselected=tuple(name for name in deselected if name not in rows),
         places=rows,

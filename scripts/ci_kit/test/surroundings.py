@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from ci_kit.github import without_runners_own
 from ci_kit.test.model import Interpreter
 from ci_kit.uv import without_kit
 
@@ -15,7 +14,7 @@ _OTHER_MEASUREMENTS = ("COV_CORE_", "COVERAGE_PROCESS_")
 
 def base(environ: Mapping[str, str]) -> dict[str, str]:
     """The job's variables without the kit's inputs, the runner's command files and tokens, and other measurements."""
-    kept = without_runners_own(without_kit(environ))
+    kept = without_kit(environ)
     return {name: value for name, value in kept.items() if not name.startswith(_OTHER_MEASUREMENTS)}
 
 

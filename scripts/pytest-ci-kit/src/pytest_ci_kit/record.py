@@ -84,17 +84,8 @@ class Recorder:
         self.deselected: List[str] = []
 
     def session_starts(self) -> None:
-        """Where node ids count from, and the options that the consumer's configuration adds."""
-        addopts = self._config.getini("addopts")
-        inipath = self._config.inipath
-        self._write(
-            "session.json",
-            {
-                "rootdir": str(self._config.rootpath),
-                "inifile": None if inipath is None else str(inipath),
-                "addopts": [str(word) for word in addopts] if isinstance(addopts, list) else [str(addopts)],
-            },
-        )
+        """Where node ids count from."""
+        self._write("session.json", {"rootdir": str(self._config.rootpath)})
 
     def conftest_failed(self, path: Path, error: BaseException) -> None:
         """`path` could not be imported."""
