@@ -182,3 +182,47 @@ def test_every_input_can_be_left_out_and_is_explained(room: str, verb: str) -> N
     for field in dataclasses.fields(verbs(room)[verb].inputs):
         assert field.default is not dataclasses.MISSING, field.name
         assert field.metadata["help"].strip(), field.name
+
+
+def summaries(path: Path) -> Iterator[ast.expr]:
+    """What a file hands to `Workflow.summary`."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("workflow.summary"):
+            yield node.args[0]
+
+
+def makes_markdown(path: Path) -> bool:
+    """Whether a file puts values into lines of Markdown."""
+    starts = ("| ", "#", "> ", "**", "<details")  # not "- ", which lists in the log begin with too
+    return any(
+        isinstance(node, ast.JoinedStr)
+        and isinstance(node.values[0], ast.Constant)
+        and str(node.values[0].value).lstrip().startswith(starts)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    )
+
+
+def local(path: Path) -> set[Path]:
+    """The file itself and the files of its room that it imports."""
+    names = {
+        KIT.joinpath(*name.split(".")[1:end]).with_suffix(".py") for name, _ in imports(path) for end in (None, -1)
+    }
+    return {path} | {name for name in names if name.is_file() and name.parent == path.parent}
+
+
+def test_values_in_a_summary_are_made_harmless_by_the_one_module_for_it() -> None:
+    """Names of tests, files and configuration come from pull requests."""
+    callers = [path for path in sources(KIT) if any(not isinstance(arg, ast.Constant) for arg in summaries(path))]
+    assert len(callers) >= 6
+    escaping = {path for path in sources(KIT) if any(name.startswith("ci_kit.markdown.") for name, _ in imports(path))}
+    nothing(
+        f"{path.relative_to(ROOT)} makes Markdown without ci_kit.markdown"
+        for caller in callers
+        for path in local(caller)
+        if makes_markdown(path) and path not in escaping
+    )
+    nothing(
+        f"{caller.relative_to(ROOT)} shows a summary that nothing made harmless"
+        for caller in callers
+        if not local(caller) & escaping
+    )

@@ -10,6 +10,7 @@ from ci_kit.coverage_combine.gates import Gate
 from ci_kit.coverage_combine.numbers import FileCoverage, ranges
 from ci_kit.coverage_combine.result import LISTED, Result
 from ci_kit.github import Annotation, Workflow
+from ci_kit.markdown import cell, code, text
 
 WORST_FILES = 10
 RANGES_SHOWN = 12
@@ -35,7 +36,7 @@ def untrusted(workflow: Workflow, name: str, problems: Sequence[Problem], report
     workflow.output("verdict", "untrusted")
     _where(workflow, name, attempt, report)
     rows = [
-        f"- {f'**{_cell(p.where)}**: ' if p.where else ''}{_cell(p.message)} {_cell(p.next_step)}"
+        f"- {f'**{text(p.where)}**: ' if p.where else ''}{cell(p.message)} {cell(p.next_step)}"
         for p in problems[:LISTED]
     ]
     more = [f"- and {len(problems) - LISTED} more"] if len(problems) > LISTED else []
@@ -52,7 +53,7 @@ def _where(workflow: Workflow, name: str, attempt: int, report: Path) -> None:
 
 def not_judged(found: Result) -> list[str]:
     """One sentence for each configured threshold that this version does not judge."""
-    return [f"Not judged by this version of ci-kit: coverage.{text}." for text in found.judgement.not_judged]
+    return [f"Not judged by this version of ci-kit: coverage.{name}." for name in found.judgement.not_judged]
 
 
 def margin(gate: Gate, unit: str) -> str:
@@ -79,11 +80,11 @@ def markdown(found: Result) -> str:
         [
             f"## Coverage {found.counts} %: {'below the gate' if found.judgement.failed else 'passed'}",
             "",
-            _headline(found),
+            text(_headline(found)),
             "",
             *_gates(found),
             *_worst(found),
-            *[f"> {_cell(note)}" + "\n>" for note in not_judged(found)],
+            *[f"> {text(note)}" + "\n>" for note in not_judged(found)],
             *_details(found),
         ]
     )
@@ -105,7 +106,7 @@ def _gates(found: Result) -> list[str]:
     shown = [gate for gate in found.judgement.gates if gate.kind != "file"]
     floors = [gate for gate in found.judgement.gates if gate.kind == "file"]
     rows = [
-        f"| {_cell(gate.name)} | {gate.counts} % | {gate.threshold:g} % | {margin(gate, _unit(found))} | {_verdict(gate)} |"
+        f"| {text(gate.name)} | {gate.counts} % | {gate.threshold:g} % | {margin(gate, _unit(found))} | {_verdict(gate)} |"
         for gate in shown
     ]
     low = [gate for gate in floors if not gate.passed]
@@ -126,7 +127,7 @@ def _worst(found: Result) -> list[str]:
     if not files:
         return []
     rows = [
-        f"| `{_cell(file.path)}` | {file.counts} % | {file.counts.counted - file.counts.covered} | {_uncovered(file)} |"
+        f"| {code(file.path)} | {file.counts} % | {file.counts.counted - file.counts.covered} | {_uncovered(file)} |"
         for file in files[:WORST_FILES]
     ]
     more = [f"\n{len(files) - WORST_FILES} more files are not wholly covered; the report lists them."]
@@ -151,12 +152,12 @@ def _uncovered(file: FileCoverage) -> str:
 
 def _details(found: Result) -> list[str]:
     rows = [
-        f"| {_cell(str(leg.delivery.leg))} | {leg.delivery.attempt} | {len(leg.copies)} | {len(leg.measured)} |"
+        f"| {text(leg.delivery.leg)} | {leg.delivery.attempt} | {len(leg.copies)} | {len(leg.measured)} |"
         for leg in found.proven
     ]
-    empty = [f"| {_cell(str(leg))} | | no tests | |" for leg in found.empty]
+    empty = [f"| {text(leg)} | | no tests | |" for leg in found.empty]
     tools = f"Python {found.python} and coverage {found.coverage}"
-    notes = ["", *[f"- {_cell(note)}" for note in found.notes]] if found.notes else []
+    notes = ["", *[f"- {cell(note)}" for note in found.notes]] if found.notes else []
     return [
         f"<details><summary>{len(found.proven)} test legs, analysed with {tools}</summary>",
         "",
@@ -185,8 +186,3 @@ def _annotation(gate: Gate, files: Sequence[FileCoverage]) -> Annotation:
     file = next(file for file in files if file.path == gate.name)
     line = min((*file.missing_lines, *(start for start, _ in file.missing_branches)), default=1)
     return Annotation("error", f"{message} Uncovered: {_uncovered(file)}.", file.path, line, title="coverage gate")
-
-
-def _cell(text: str) -> str:
-    """Text from elsewhere, harmless in a Markdown table."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|").replace("`", "'").replace("\n", "<br>")

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 
+from ci_kit.markdown import code, text
 from ci_kit.pipeline.evidence import Evidence
 from ci_kit.pipeline.gate import Failure, Verdict
 from ci_kit.plan import Plan
 
 SHOWN = 20
 SHOWN_LEGS = 2
-BACKSLASH = "\\"
-_MARKS = re.compile(r"[!-/:-@\[-`{-~]")  # ASCII punctuation, as CommonMark defines it
 
 
 def page(plan: Plan, jobs: dict[str, str], evidence: Evidence, verdict: Verdict, coverage: float | None) -> str:
@@ -42,7 +40,7 @@ def _findings(verdict: Verdict) -> list[str]:
     if not verdict.findings:
         return []
     shown = verdict.findings[:SHOWN]
-    rows = [f"| {_text(f.message)} | {_text(f.next_step)} | {f.gate} |" for f in shown]
+    rows = [f"| {text(f.message)} | {text(f.next_step)} | {f.gate} |" for f in shown]
     more = len(verdict.findings) - len(shown)
     tail = ["", f"… and {more} more reasons in the log and in gate.json."] if more else []
     return ["| What is wrong | What to do | Gate |", "|:--|:--|:--|", *rows, *tail, ""]
@@ -53,10 +51,10 @@ def _failures(failures: tuple[Failure, ...]) -> list[str]:
         return []
     rows = []
     for failure in failures[:SHOWN]:
-        legs = [str(leg) for leg in failure.legs[:SHOWN_LEGS]]
+        legs = [text(leg) for leg in failure.legs[:SHOWN_LEGS]]
         more = len(failure.legs) - len(legs)
         where = "<br>".join([*legs, *([f"and {more} more"] if more else [])])
-        rows.append(f"| {_code(failure.id)} | {_text(failure.message[:200])} | {where} |")
+        rows.append(f"| {code(failure.id)} | {text(failure.message[:200])} | {where} |")
     more = len(failures) - SHOWN
     tail = ["", f"… and {more} more, in the logs of the test jobs."] if more > 0 else []
     return ["### Failed tests", "", "| Test | Why | Where |", "|:--|:--|:--|", *rows, *tail, ""]
@@ -66,7 +64,7 @@ def _flaky(verdict: Verdict) -> list[str]:
     if not verdict.flaky:
         return []
     more = len(verdict.flaky) - SHOWN
-    rows = [f"- {_code(test)}" for test in verdict.flaky[:SHOWN]]
+    rows = [f"- {code(test)}" for test in verdict.flaky[:SHOWN]]
     tail = [f"- … and {more} more"] if more > 0 else []
     return ["### Flaky tests (passed only when run again)", "", *rows, *tail, ""]
 
@@ -81,7 +79,7 @@ def _tests(plan: Plan, evidence: Evidence) -> list[str]:
             flaky = sum(result.flaky for report in reports for result in report.results)
             slowest = f"{max(report.seconds for report in reports):.1f} s" if reports else "-"
             rows.append(
-                f"| {tier.name} | {python} | {sum(counts.values())} | {counts['failed'] + counts['error']} | {flaky} "
+                f"| {text(tier.name)} | {text(python)} | {sum(counts.values())} | {counts['failed'] + counts['error']} | {flaky} "
                 f"| {counts['skipped']} | {len(reports)} of {len(legs)} | {slowest} |"
             )
     head = "| Tier | Python | Tests | Failed | Flaky | Skipped | Shards | Slowest shard |"
@@ -89,20 +87,13 @@ def _tests(plan: Plan, evidence: Evidence) -> list[str]:
 
 
 def _gates(verdict: Verdict) -> list[str]:
-    rows = [f"| {'✅' if g.holds else '❌'} {g.name} | {g.found} | {g.wanted} | {g.gate} |" for g in verdict.judged]
+    rows = [
+        f"| {'✅' if g.holds else '❌'} {text(g.name)} | {text(g.found)} | {text(g.wanted)} | {g.gate} |"
+        for g in verdict.judged
+    ]
     return ["| Threshold | Found | Wanted | Gate |", "|:--|:--|:--|:--|", *rows]
 
 
 def _jobs(plan: Plan, jobs: dict[str, str]) -> str:
     said = [f"{job} {'not part of this run' if plan.jobs.get(job) is False else found}" for job, found in jobs.items()]
-    return f"Jobs: {', '.join(said)}."
-
-
-def _text(text: str) -> str:
-    """Any text as plain words of Markdown: a backslash takes the meaning from every mark, links and HTML included."""
-    return _MARKS.sub(r"\\\g<0>", text)
-
-
-def _code(text: str) -> str:
-    """Any text as code in a table, where a bar is escaped and a backslash in front of one would undo that."""
-    return f"`{text.replace('`', chr(39)).replace(BACKSLASH + '|', BACKSLASH + ' |').replace('|', BACKSLASH + '|')}`"
+    return f"Jobs: {text(', '.join(said))}."

@@ -14,6 +14,7 @@ from ci_kit.config import Config, load_config
 from ci_kit.errors import CallerMistake, Exit
 from ci_kit.github import Annotation, without_runners_own
 from ci_kit.inputs import setting
+from ci_kit.markdown import code
 from ci_kit.process import Completed
 from ci_kit.project import read_project
 from ci_kit.report import report_folder, write_report
@@ -126,8 +127,7 @@ def _say(done: list[Ran], tools: Tools) -> None:
     for ran in done:
         seconds = "" if ran.result is None else f"{ran.result.seconds:.1f} s"
         mark = "❌" if ran.failed else "" if ran.result is None else "✅"
-        text = ran.command.text.replace("`", "'").replace("|", "\\|").replace("\n", " ")
-        rows.append(f"| {mark} | `{text}` | {ran.said} | {seconds} |")
+        rows.append(f"| {mark} | {code(ran.command.text)} | {ran.said} | {seconds} |")
         tools.workflow.log(f"lint: {ran.command.text}: {ran.said} {seconds}".rstrip())
     failed = [ran for ran in done if ran.failed]
     absent = list(dict.fromkeys(ran.command.argv[0] for ran in done if ran.result is None))

@@ -12,6 +12,7 @@ from ci_kit.discovery import TestFile, find_paths, find_test_files
 from ci_kit.errors import CallerMistake, Exit
 from ci_kit.github import Annotation
 from ci_kit.inputs import setting
+from ci_kit.markdown import text
 from ci_kit.pipeline import planning
 from ci_kit.pipeline.limits import limits_of
 from ci_kit.plan import AFTER, FIRST, Plan, write_plan
@@ -90,7 +91,7 @@ def _say(plan: Plan, files: dict[str, list[TestFile]], left_out: tuple[str, ...]
         longest = max(sum(cost[file] for file in shard) for shard in tier.shards)
         tests = sum(file.tests for file in files[tier.name])
         rows.append(
-            f"| {tier.name} | {', '.join(plan.pythons)} | {len(tier.shards)} | {len(cost)} | ~{tests} | ~{longest:.0f} s |"
+            f"| {text(tier.name)} | {text(', '.join(plan.pythons))} | {len(tier.shards)} | {len(cost)} | ~{tests} | ~{longest:.0f} s |"
         )
     legs = len(list(plan.legs()))
     head = f"### Plan: {legs} test job{'s' if legs != 1 else ''} ({plan.event.replace('-', ' ')})"
@@ -113,4 +114,4 @@ def _say(plan: Plan, files: dict[str, list[TestFile]], left_out: tuple[str, ...]
             tools.workflow.annotate(Annotation("warning", notes[-1], config.file, title="Tests that do not run"))
     for line in [f"{head[4:]}:", *(f"  {leg}" for leg in plan.legs()), *notes]:
         tools.workflow.log(line)
-    tools.workflow.summary("\n".join([head, "", *table, "", *notes]))
+    tools.workflow.summary("\n".join([head, "", *table, "", *map(text, notes)]))

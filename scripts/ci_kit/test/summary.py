@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import html
-import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ci_kit.markdown import code, fence, text
 from ci_kit.test.model import BAD, Outcome, Result, Verdict
 
 FAILURES_SHOWN = 20
@@ -36,17 +35,17 @@ def counts(results: Sequence[Result]) -> dict[str, int]:
     return {name: count for name, count in found.items() if count}
 
 
-def reproduce(results: Sequence[Result], to_argument: dict[str, str], extra: Sequence[str] = ()) -> str:
+def reproduce(results: Sequence[Result], to_argument: dict[str, str]) -> str:
     """The one command that runs these tests alone."""
-    words = ["python", "-m", "pytest", *extra, *(to_argument.get(result.id, result.id) for result in results)]
+    words = ["python", "-m", "pytest", *(to_argument.get(result.id, result.id) for result in results)]
     return shlex.join(words)
 
 
 def markdown(page: Page, to_argument: dict[str, str]) -> str:
     """The summary as GitHub shows it."""
-    parts = [f"### {_MARKS[page.verdict]} {escape(page.title)}: {page.verdict}"]
+    parts = [f"### {_MARKS[page.verdict]} {text(page.title)}: {page.verdict}"]
     if page.why:
-        parts.append(escape(page.why))
+        parts.append(text(page.why))
     parts.append(_table(page))
     failed = [result for result in page.results if result.outcome in BAD]
     if failed:
@@ -60,10 +59,10 @@ def markdown(page: Page, to_argument: dict[str, str]) -> str:
     slowest = sorted(page.results, key=lambda result: -result.seconds)[:SLOWEST_SHOWN]
     slowest = [result for result in slowest if result.seconds >= SLOW_SECONDS]
     if slowest:
-        rows = [f"| {r.seconds:.2f} s | {code(r.id, cell=True)} |" for r in slowest]
+        rows = [f"| {r.seconds:.2f} s | {code(r.id)} |" for r in slowest]
         parts.append(_folded("Slowest tests", "| time | test |\n| ---: | --- |\n" + "\n".join(rows)))
     if page.notes:
-        parts.append("\n".join(f"- {escape(note)}" for note in page.notes))
+        parts.append("\n".join(f"- {text(note)}" for note in page.notes))
     return "\n\n".join(parts) + "\n"
 
 
@@ -75,7 +74,7 @@ def _table(page: Page) -> str:
     if page.deselected:
         cells["deselected"] = str(page.deselected)
     cells |= {"time": page.ran, "workers": page.workers}
-    return f"| {' | '.join(cells)} |\n|{' ---: |' * len(cells)}\n| {' | '.join(map(escape, cells.values()))} |"
+    return f"| {' | '.join(cells)} |\n|{' ---: |' * len(cells)}\n| {' | '.join(map(text, cells.values()))} |"
 
 
 def _failures(failed: Sequence[Result], to_argument: dict[str, str]) -> list[str]:
@@ -96,30 +95,10 @@ def _failures(failed: Sequence[Result], to_argument: dict[str, str]) -> list[str
 
 
 def _folded(title: str, body: str) -> str:
-    return f"<details><summary>{escape(title)}</summary>\n\n{body}\n\n</details>"
+    # Before the empty line this is HTML, where a backslash would be shown: `title` is the words of this page.
+    return f"<details><summary>{title}</summary>\n\n{body}\n\n</details>"
 
 
 def first_line(text: str | None) -> str:
     """One line of a message."""
     return (text or "").strip().splitlines()[0] if (text or "").strip() else "no message"
-
-
-def escape(text: str) -> str:
-    """Plain text in Markdown: nothing in it is markup, a link or a mention."""
-    one_line = " ".join(html.escape(text, quote=False).split())
-    return re.sub(r"([\\`*_\[\]|#~@])", r"\\\1", one_line)
-
-
-def code(text: str, *, cell: bool = False) -> str:
-    """A code span, with as many backticks as its content needs; in a table cell `|` is escaped."""
-    flat = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-    ticks = "`" * (1 + max((len(run) for run in re.findall(r"`+", flat)), default=0))
-    pad = " " if flat.startswith("`") or flat.endswith("`") else ""
-    flat = flat.replace("|", "\\|") if cell else flat
-    return f"{ticks}{pad}{flat}{pad}{ticks}"
-
-
-def fence(text: str, language: str = "text") -> str:
-    """A code block that its content cannot end."""
-    ticks = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", text)), default=0))
-    return f"{ticks}{language}\n{text}\n{ticks}"
