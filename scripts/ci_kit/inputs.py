@@ -190,6 +190,13 @@ def short_name(value: str) -> str:
     return value
 
 
+def version_label(value: str) -> str:
+    """A Python's version as the matrix names it, safe in artifact names: `3.12`, `3.14t`, `pypy3.11`."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]{0,39}", value):
+        raise ValueError("a version such as 3.12 (at most 40 letters, digits, '.' and '-')")
+    return value
+
+
 @dataclass(frozen=True)
 class Shard:
     """The part `index` (from 1) of `count` parts."""

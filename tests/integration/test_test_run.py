@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -304,6 +305,21 @@ def test_a_secret_is_left_nowhere(
     assert "***" in (ran.folder / "test.json").read_text()
     if end.startswith("os._exit") and workers == 1:
         assert "test_a.py::test_leaks[***]" in ran.report["why"]
+
+
+def test_a_secret_does_not_reach_what_installs_the_plug_ins(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "empty")], check=True, timeout=60)
+    here = Consumer.make(tmp_path, Environment(tmp_path / "empty" / "bin" / "python"), {"test_a.py": ""})
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "uv").write_text(f'#!/bin/sh\nenv >> "{tools}/seen"\nexit 1\n')
+    (tools / "uv").chmod(0o755)
+    env = {"CI_KIT_ENV": "TOKEN=s3cret-token", "PATH": f"{tools}:{os.environ['PATH']}"}
+    ran = here.run(env=env)
+    assert ran.code == 3, ran.log
+    seen = (tools / "seen").read_text()
+    assert "PATH=" in seen
+    assert "s3cret-token" not in seen
 
 
 def test_a_secret_in_what_pytest_refuses(consumer: Callable[..., Consumer]) -> None:

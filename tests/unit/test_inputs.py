@@ -112,6 +112,7 @@ def test_a_positional_input_takes_the_words_without_an_option() -> None:
         (inputs.words, "a b\n\n c \n", ("a b", "c")),
         (inputs.lines, "a b", ("a b",)),
         (inputs.short_name, "ci-2_x", "ci-2_x"),
+        (inputs.version_label, "pypy3.11-v7.3.19", "pypy3.11-v7.3.19"),
         (inputs.shard, "256/256", Shard(256, 256)),
     ],
 )
@@ -132,6 +133,7 @@ def test_parsers_accept(parse: Callable[[str], Any], text: str, value: object) -
         (inputs.percentage, "101"), (inputs.percentage, "-1"), (inputs.percentage, "85%"), (inputs.percentage, "nan"),
         (inputs.path, "a\0b"),
         (inputs.short_name, "CI"), (inputs.short_name, "1a"), (inputs.short_name, "a" * 41), (inputs.short_name, "a b"), (inputs.short_name, "a\n"),
+        (inputs.version_label, "../3.12"), (inputs.version_label, "3 12"), (inputs.version_label, "3.12\n"), (inputs.version_label, "3" * 41),
         (inputs.shard, "0/1"), (inputs.shard, "2/1"), (inputs.shard, "1/257"), (inputs.shard, "1"), (inputs.shard, "1/2/3"),
     ],
 )  # fmt: skip

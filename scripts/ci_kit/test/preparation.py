@@ -38,7 +38,9 @@ class RunInputs:
     shard: Shard = setting(Shard(1, 1), inputs.shard, "part of the tests to run, such as 2/4 (default 1/1)")
     tier: str = setting("", inputs.text, "tier of the configuration (default: the only one)")
     python: str = setting("", inputs.text, "interpreter of the tests (default: the environment's, else that on PATH)")
-    python_version: str = setting("", inputs.text, "Python version as named in reports (default: the interpreter's)")
+    python_version: str = setting(
+        "", inputs.version_label, "Python version as named in reports (default: the interpreter's)"
+    )
     plan: Path | None = setting(None, inputs.path, "plan.json of the run (default: planned here)")
     config: Path | None = setting(None, inputs.path, "configuration file (default .github/ci-kit.yml)")
     workers: int | None = setting(_WORKERS, inputs.count_or_auto, "xdist workers, or auto (default: configuration)")
@@ -146,7 +148,8 @@ def _interpreter(
         config = command.coverage_options(options).config
     python, settings = probe(path, tools, root=root, environ=environ, coverage_config=config)
     if not python.distributions.keys() >= set(test_plugins.NEEDED):
-        added = test_plugins.ensure(path, tools, environ=environ, cwd=root).added
+        # Without the secrets and the tier's own variables: they are for the tests.
+        added = test_plugins.ensure(path, tools, environ=surroundings.base(tools.environ), cwd=root).added
         listed = ", ".join(f"{name} {added[name]}" for name in sorted(added))
         tools.workflow.log(f"Added to the environment: {listed}.")
         python, settings = probe(path, tools, root=root, environ=environ, coverage_config=config)
