@@ -135,3 +135,12 @@ def test_the_file_that_the_workflow_names_counts(three: Shop) -> None:
     ran = three.combine(COVERAGE_RCFILE="nowhere.rc")
     assert ran.code == 2
     assert "COVERAGE_RCFILE names 'nowhere.rc'" in ran.log
+
+
+def test_a_file_name_is_text_in_the_summary(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    write(shop.here, {"src/shop/a|b`<img>[c].py": "def unused():\n    return 1\n" * 9})
+    shop.measure(1, count=1, tests=["tests"])
+    ran = shop.combine("--total", "1", "--html", "false")
+    assert ran.code == 0, ran.log
+    assert r"| <code>src/shop/a\|b\`\<img\>\[c\].py</code> |" in ran.summary

@@ -149,3 +149,10 @@ def test_a_command_that_never_ends_is_ended(tmp_path: Path, monkeypatch: pytest.
     first, second = json.loads((tmp_path / "ci-kit" / "lint.json").read_text(encoding="utf-8"))["commands"]
     assert first["exit"] < 0
     assert second["exit"] == 0
+
+
+def test_a_command_is_text_in_the_summary(tmp_path: Path) -> None:
+    root = write(tmp_path, {".github/ci-kit.yml": "lint: [\"true '|`<img src=x>'\"]\n"})
+    step = run_step(root, "lint")
+    assert step.code == 0, step.log
+    assert r"| <code>true '\|\`\<img src=x\>'</code> | passed |" in step.summary

@@ -246,3 +246,13 @@ def test_five_thousand_files_are_planned_at_once(tmp_path: Path) -> None:
     assert time.monotonic() - started < 20
     assert sum(len(shard) for shard in step.report("plan")["tiers"][0]["shards"]) == 5000
     assert "| ~150000 |" in step.summary
+
+
+def test_a_file_name_is_text_in_the_summary(tmp_path: Path) -> None:
+    name = "other/test_<img src=x>[a](b)|`c`.py"
+    step = run_step(
+        project(tmp_path, TIERS, {**TREE, name: TEST}), "plan", payload=OURS, GITHUB_EVENT_NAME="pull_request"
+    )
+    assert step.code == 0, step.log
+    assert r"other/test\_\<img src=x\>\[a\](b)\|\`c\`.py" in step.summary
+    assert "<img" not in step.summary.replace(r"\<", "")
