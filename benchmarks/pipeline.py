@@ -29,7 +29,7 @@ from typing import Any
 from common import ROOT, read_options, report, table
 
 sys.path.append(str(ROOT / "scripts"))
-from ci_kit.act.preparation import cache_folder, find_uv
+from ci_kit.act.preparation import cache_folder, provide_uv
 from ci_kit.process import SubprocessRunner
 
 KIT = ROOT / "scripts" / "ci-kit"
@@ -49,7 +49,7 @@ jobs:
     services:
       redis:
         image: redis:7
-        ports: [6379]
+        ports: ["6379:6379"]
     env:
       REDIS_URL: redis://127.0.0.1:6379/0
     steps:
@@ -224,7 +224,7 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="ci-kit-benchmark-"))
     try:
         bench = Bench(folder)
-        uv = find_uv(SubprocessRunner(), os.environ, ROOT, cache_folder(os.environ))
+        uv = provide_uv(SubprocessRunner(), os.environ, ROOT, cache_folder(os.environ))
         exported = subprocess.run(
             [uv, "export", "-q", "--locked", "--no-hashes", "--format", "requirements-txt"],
             cwd=ROOT / "examples" / "auth-service", capture_output=True, text=True, check=True, timeout=120,

@@ -468,7 +468,7 @@ def test_the_time_limit_stops_everything(run: Runs) -> None:
 def test_the_time_limit_of_the_command_leaves_a_report(tmp_path: Path) -> None:
     """The launcher's own `--timeout` would end the command without one."""
     repo, output = repository(tmp_path / "shop", workflow("- run: sleep 600")), tmp_path / "out"
-    argv = [KIT_ROOT / "scripts" / "ci-kit", "act", "run", "--repo", repo, "--actions", "stand-ins"]
+    argv: list[str | Path] = [KIT_ROOT / "scripts" / "ci-kit", "act", "run", "--repo", repo, "--actions", "stand-ins"]
     ran = subprocess.run(
         [*argv, "--output", output, "--limit", "8s"], capture_output=True, text=True, timeout=120, check=False
     )
