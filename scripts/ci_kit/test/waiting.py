@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ci_kit.errors import InfrastructureFailure
-from ci_kit.test.ready import parse_address, probe
+from ci_kit.errors import CallerMistake, InfrastructureFailure
+from ci_kit.test.ready import HOW_TO_WRITE, Address, parse_address, probe
 from ci_kit.tools import Tools
 
 TRIES = 30
@@ -18,7 +18,7 @@ def wait_for(addresses: Iterable[str], tools: Tools, *, tries: int = TRIES) -> N
 
     Raises `CallerMistake` for what is not an address, and `InfrastructureFailure` naming the service that is not ready.
     """
-    for address in [parse_address(text) for text in addresses]:
+    for address in [_address(text) for text in addresses]:
         started = tools.clock.monotonic()
         why: str | None = None
         for attempt in range(tries):
@@ -34,3 +34,10 @@ def wait_for(addresses: Iterable[str], tools: Tools, *, tries: int = TRIES) -> N
                 f"{address.shown} is not ready after {tries} tries: {why}.",
                 next_step="Look at the service's own log; check its image, ports and options.",
             )
+
+
+def _address(text: str) -> Address:
+    try:
+        return parse_address(text)
+    except ValueError as error:
+        raise CallerMistake(str(error), next_step=HOW_TO_WRITE) from error
