@@ -13,6 +13,7 @@ import pytest
 from pytest_ci_kit.record import Recorder, Selector, Task, save_coverage, shorten
 
 __all__: List[str] = []
+pytest_plugins = ("pytest_ci_kit.fixtures",)
 _NAME = "ci-kit-task"
 
 
