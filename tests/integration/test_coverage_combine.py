@@ -45,6 +45,26 @@ def test_three_shards_equal_one_run_line_by_line_and_branch_by_branch(tmp_path: 
     assert all(list(place.glob("coverage.*.*")) for place in shop.results.glob("*/coverage"))
 
 
+@pytest.mark.parametrize(
+    ("event", "total", "options", "written"),
+    [
+        ("push", "80", (), True),
+        ("pull_request", "80", (), False),
+        ("merge_group", "80", (), False),
+        ("pull_request", "80.01", (), True),
+        ("pull_request", "80", ("--html", "true"), True),
+        ("pull_request", "80.01", ("--html", "false"), False),
+    ],
+)
+def test_html_is_written_where_nobody_waits_or_a_gate_says_no(
+    three: Shop, event: str, total: str, options: tuple[str, ...], *, written: bool
+) -> None:
+    ran = three.combine("--total", total, *options, GITHUB_EVENT_NAME=event)
+    assert ran.code == (0 if total == "80" else 1), ran.log
+    assert bool(ran.outputs["html"]) == written
+    assert (ran.temp / "coverage" / "html" / "index.html").is_file() == written
+
+
 def test_other_roots_are_mapped_onto_this_checkout(three: Shop, measured: Path) -> None:
     ran = three.combine("--total", "80", "--html", "false")
     assert ran.code == 0, ran.log

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from ci_kit.coverage_combine.receive import Received, receive
 from ci_kit.coverage_combine.result import NAME, Result, Untrusted, untrusted_report
 from ci_kit.coverage_combine.settings import read_settings
 from ci_kit.errors import CallerMistake, Exit, InfrastructureFailure, KitError
-from ci_kit.inputs import boolean, path, percentage, setting, short_name
+from ci_kit.inputs import boolean, choice, path, percentage, setting, short_name
 from ci_kit.plan import Leg, Plan, read_plan
 from ci_kit.report import report_folder, write_report
 from ci_kit.tools import Tools, Verb
@@ -35,9 +36,21 @@ class CombineInputs:
     plan: Path | None = setting(None, path, "the run's plan.json; every leg in it must have delivered")
     config: Path | None = setting(None, path, "configuration file (default: .github/ci-kit.yml)")
     total: float | None = setting(None, percentage, "least total coverage; wins over the configuration (default: 85)")
-    html: bool = setting(True, boolean, "write the HTML report")
+    html: str = setting(
+        "auto",
+        choice("auto", "true", "false"),
+        "write the HTML report; auto: when a gate says no, and where no pull request waits (default: auto)",
+    )
     name: str = setting("ci", short_name, "name of this call; only results of the same name count")
     upload: bool = setting(True, boolean, "whether the action uploads the reports (default: true)")
+
+
+WAITED_FOR = frozenset({"pull_request", "pull_request_target", "merge_group"})
+
+
+def wants_html(asked: str, *, failed: bool, waits: bool) -> bool:
+    """HTML analyses everything once more, so on a green pull request, where somebody `waits`, nobody pays for it."""
+    return asked == "true" or (asked == "auto" and (failed or not waits))
 
 
 def combine(inputs: CombineInputs, tools: Tools) -> int:
@@ -75,16 +88,18 @@ def _combine(inputs: CombineInputs, tools: Tools, config: Config, here: Path, te
         roots = sorted({leg.delivery.manifest.root for leg in proven if leg.delivery.manifest})
         if strangers := combined.strangers():
             raise stranger_error(combined, strangers, roots)
-        files = reports.read_files(reports.write_json(combined, temp / "coverage", pythons))
+        analysis = reports.analyse(combined, temp / "coverage", pythons)
+        files = analysis.files
         _require_measured(files)
         total = inputs.total if inputs.total is not None else config.coverage.total
         judgement = judge(files, config.coverage, total, config.file)
         title = f"{inputs.name}: coverage of {tools.event.repository or here.name} {tools.event.sha[:12]}".strip()
-        written = reports.write_others(combined, temp / "coverage", pythons, title if inputs.html else None)
+        html = wants_html(inputs.html, failed=bool(judgement.failed), waits=tools.event.name in WAITED_FOR)
+        written = reports.write_others(combined, analysis, temp / "coverage", pythons, title if html else None)
     return Result(
         name=inputs.name,
         commit=tools.event.sha,
-        files=tuple(files),
+        files=files,
         judgement=judgement,
         threshold_from="the input total" if inputs.total is not None else config.file or "the default",
         proven=tuple(proven),
@@ -141,7 +156,7 @@ def _commit(tools: Tools, here: Path) -> str:
     return "" if done.code else done.output.strip()
 
 
-def _require_measured(files: list[FileCoverage]) -> None:
+def _require_measured(files: Sequence[FileCoverage]) -> None:
     counts = add(file.counts for file in files)
     if not counts.counted:
         raise InfrastructureFailure(

@@ -15,8 +15,12 @@ from typing import Any
 from coverage.exceptions import CoverageException, NoDataError, NotPython
 
 from ci_kit.coverage_combine.combined import Combined
+from ci_kit.coverage_combine.formats import cobertura, lcov
 from ci_kit.coverage_combine.numbers import Counts, FileCoverage
 from ci_kit.errors import CallerMistake, InfrastructureFailure, KitError
+from ci_kit.report import write_text
+
+JSON = "coverage.json"
 
 
 @dataclass(frozen=True)
@@ -36,40 +40,57 @@ def clear(folder: Path) -> None:
     folder.mkdir(parents=True)
 
 
-def write_json(combined: Combined, folder: Path, pythons: Sequence[str]) -> Path:
-    """`coverage.json`, the analysis that everything else is read from."""
-    path = folder / "coverage.json"
+@dataclass(frozen=True)
+class Analysis:
+    """Coverage's JSON report, the one analysis that everything else is made from, and its files by path."""
+
+    data: Mapping[str, Any]
+    files: tuple[FileCoverage, ...]
+
+
+def analyse(combined: Combined, folder: Path, pythons: Sequence[str]) -> Analysis:
+    """Analyse every file once and write `coverage.json`."""
+    path = folder / JSON
     _report(
         lambda: combined.coverage.json_report(outfile=str(path), ignore_errors=False, show_contexts=False),
         combined,
         pythons,
     )
-    return path
+    return read_analysis(path)
 
 
-def write_others(combined: Combined, folder: Path, pythons: Sequence[str], title: str | None) -> Written:
-    """Cobertura XML, LCOV and, with a `title`, HTML."""
-    written = Written(
-        folder / "coverage.json", folder / "coverage.xml", folder / "coverage.lcov", folder / "html" if title else None
-    )
-    coverage = combined.coverage
-    _report(lambda: coverage.xml_report(outfile=str(written.xml), skip_empty=False), combined, pythons)
-    _report(lambda: coverage.lcov_report(outfile=str(written.lcov)), combined, pythons)
-    if title:
-        _report(lambda: coverage.html_report(directory=str(written.html), title=title, skip_covered=False, skip_empty=False, show_contexts=False), combined, pythons)  # fmt: skip
-    return written
-
-
-def read_files(path: Path) -> list[FileCoverage]:
-    """The files of a coverage JSON report, by path."""
+def read_analysis(path: Path) -> Analysis:
+    """What a coverage JSON report says."""
     data = json.loads(path.read_text(encoding="utf-8"))
-    return sorted((_file(name, part) for name, part in data["files"].items()), key=lambda file: file.path)
+    files = {name.replace("\\", "/"): part for name, part in data["files"].items()}
+    found = sorted((_file(name, part) for name, part in files.items()), key=lambda file: file.path)
+    return Analysis({**data, "files": files}, tuple(found))
+
+
+def write_others(
+    combined: Combined, analysis: Analysis, folder: Path, pythons: Sequence[str], title: str | None
+) -> Written:
+    """Cobertura XML and LCOV from the analysis and, with a `title`, coverage's HTML, which analyses once more."""
+    written = Written(
+        folder / JSON, folder / "coverage.xml", folder / "coverage.lcov", folder / "html" if title else None
+    )
+    write_text(written.xml, cobertura(analysis.data, analysis.files, str(combined.here)))
+    write_text(written.lcov, lcov(analysis.data, analysis.files))
+    if title:
+        _report(
+            lambda: combined.coverage.html_report(
+                directory=str(written.html), title=title, skip_covered=False, skip_empty=False, show_contexts=False
+            ),
+            combined,
+            pythons,
+        )
+    return written
 
 
 def _file(name: str, part: Mapping[str, Any]) -> FileCoverage:
     summary = part["summary"]
     return FileCoverage(
-        path=name.replace("\\", "/"),
+        path=name,
         counts=Counts(
             covered_lines=summary["covered_lines"],
             lines=summary["num_statements"],
