@@ -10,6 +10,7 @@ from typing import Any, Generator, List, Optional
 
 import pytest
 
+from pytest_ci_kit.distribution import Distribution
 from pytest_ci_kit.record import Recorder, Selector, Task, save_coverage, shorten
 
 __all__: List[str] = []
@@ -40,15 +41,18 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start recording."""
     path: Optional[str] = config.getoption("--ci-kit-task", default=None)
     if path:
-        config.pluginmanager.register(_Shard(Task.read(Path(path)), config), _NAME)
+        task = Task.read(Path(path))
+        recorder = Recorder(task, config)
+        config.pluginmanager.register(_Shard(task, recorder, config), _NAME)
+        config.pluginmanager.register(Distribution(task, recorder, config), "ci-kit-distribution")
 
 
 class _Shard:
     """One process of a run: the controller, a worker, or the only one."""
 
-    def __init__(self, task: Task, config: pytest.Config) -> None:
+    def __init__(self, task: Task, recorder: Recorder, config: pytest.Config) -> None:
         self._selector = Selector(task)
-        self._recorder = Recorder(task, config)
+        self._recorder = recorder
         self._is_worker = hasattr(config, "workerinput")
         self._runs_tests = False
         if not self._is_worker:
@@ -103,20 +107,3 @@ class _Shard:
         """A worker that leaves threads behind is killed after ten seconds; its measurement is safe by then."""
         if self._is_worker:
             save_coverage()
-
-    @pytest.hookimpl(trylast=True, optionalhook=True)
-    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:  # noqa: ANN401 - xdist's own types
-        """Before xdist's own, behind the consumer's."""
-        from pytest_ci_kit.scheduling import scheduler  # noqa: PLC0415 - xdist is there only where this is called
-
-        return scheduler(config.getoption("dist"), config, log)
-
-    @pytest.hookimpl(tryfirst=True, optionalhook=True)
-    def pytest_handlecrashitem(self, crashitem: str, sched: Any) -> None:  # noqa: ANN401 - any scheduler of xdist
-        """Keep pytest-rerunfailures from asking for what xdist's scope schedulers cannot do: it would end the run.
-
-        They raise `NotImplementedError` for a test that is to run again after its worker died.
-        """
-        failures = getattr(sched.config, "failures_db", None)
-        if failures is not None and any(c.__name__ == "LoadScopeScheduling" for c in type(sched).__mro__):
-            failures.set_test_reruns(crashitem, 0)

@@ -6,9 +6,9 @@ import json
 import os
 import sys
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, FrozenSet, Iterable, List, Optional
+from typing import TYPE_CHECKING, FrozenSet, Iterable, List, Mapping, Optional
 
 if TYPE_CHECKING:
     import pytest
@@ -18,13 +18,20 @@ SECTION_LIMIT = 256 * 1024
 
 @dataclass(frozen=True)
 class Task:
-    """What `ci-kit test run` wants. `mine` and `others` are POSIX paths from `root`."""
+    """What `ci-kit test run` wants. `mine` and `others` are POSIX paths from `root`.
+
+    `scope` is what stays together on one xdist worker, `durations` the known seconds of tests by id, and the tests in
+    `first` run before all others.
+    """
 
     root: Path
     record: Path
     mine: FrozenSet[str]
     others: FrozenSet[str]
     owns_unplanned: bool
+    scope: str = "auto"
+    durations: Mapping[str, float] = field(default_factory=dict)
+    first: FrozenSet[str] = frozenset()
 
     @classmethod
     def read(cls, path: Path) -> Task:
@@ -36,6 +43,9 @@ class Task:
             mine=frozenset(data["mine"]),
             others=frozenset(data["others"]),
             owns_unplanned=bool(data["owns-unplanned"]),
+            scope=data.get("scope", "auto"),
+            durations=data.get("durations") or {},
+            first=frozenset(data.get("first", ())),
         )
 
 
@@ -86,6 +96,14 @@ class Recorder:
     def session_starts(self) -> None:
         """Where node ids count from."""
         self._write("session.json", {"rootdir": str(self._config.rootpath)})
+
+    def grouped(self, marks: Mapping[str, str]) -> None:
+        """The `xdist_group` of the tests that have one; the controller reads it."""
+        self._write(f"groups-{self._worker}.json", marks)
+
+    def scheduled(self, outcome: Mapping[str, object]) -> None:
+        """How well the workers were used."""
+        self._write("schedule.json", outcome)
 
     def conftest_failed(self, path: Path, error: BaseException) -> None:
         """`path` could not be imported."""

@@ -1,50 +1,235 @@
-"""xdist's scope schedulers with a crash handled right.
+"""The seam between xdist's controller and what `grouping` and `dispatch` decide.
 
-In pytest-xdist 3.8 a worker's death makes them run the deadly test again on every other worker, and a replacement that
-gets one last test waits for a next one for ever, because a worker starts a test only when it knows what follows.
+xdist calls a scheduler by its methods alone (`xdist.scheduler.protocol.Scheduling`), so nothing of xdist is imported.
 """
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional
+import time
+from typing import Any, Callable, Dict, FrozenSet, List, Mapping, NoReturn, Optional, Sequence
 
-from xdist.scheduler import LoadFileScheduling, LoadScopeScheduling  # type: ignore[import-untyped]
+import pytest
+
+from pytest_ci_kit.dispatch import Dispatcher
+from pytest_ci_kit.grouping import Grouping, file_of, group, weigh
+
+NAMED = 5  # so many ids of a kind are named when workers disagree
 
 
-class Scope(LoadScopeScheduling):  # type: ignore[misc]
-    """`--dist loadscope`; with a crash every other test still runs exactly once."""
+class KitScheduling:
+    """Deals one run's tests to xdist's workers.
 
-    def remove_node(self, node: Any) -> Optional[str]:  # noqa: ANN401 - xdist has no types
-        """Give back what the node did not begin; the first test that it did not finish is the one that crashed."""
-        crashed: Optional[str] = None
-        left: Dict[str, Dict[str, bool]] = {}
-        for scope, tests in self.assigned_work.pop(node).items():
-            pending = [test for test, completed in tests.items() if not completed]
-            if pending and crashed is None:
-                crashed = pending.pop(0)
-            if pending:
-                left[scope] = dict.fromkeys(pending, False)
-        self.workqueue.update(left)
-        for other in self.nodes:
-            self._reschedule(other)
-        return crashed
+    `workers` is how many start; `durations` the known seconds by node id; `marks_of` answers the `xdist_group` marks
+    that a worker, given by its name, has seen; tests in `first` go out before all others.
+    """
 
-    def _reschedule(self, node: Any) -> None:  # noqa: ANN401
-        """Never leave a node with a single test and nothing behind it, neither another test nor the end."""
-        if node.shutting_down or node not in self.registered_collections:
+    def __init__(
+        self,
+        config: Any,  # noqa: ANN401 - xdist has no types
+        *,
+        workers: int,
+        scope: str,
+        durations: Mapping[str, float],
+        marks_of: Callable[[str], Mapping[str, str]],
+        first: FrozenSet[str] = frozenset(),
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.config = config
+        self._numnodes = workers
+        self._scope = scope
+        self._durations = durations
+        self._marks_of = marks_of
+        self._first = first
+        self._now = now
+        self._collections: Dict[Any, Optional[List[str]]] = {}
+        self._collection: Optional[List[str]] = None
+        self._places: Dict[Any, List[int]] = {}
+        self._indices: Dict[Any, List[int]] = {}
+        self._dispatcher: Optional[Dispatcher[Any]] = None
+        self._refused = False
+        self._grouping = Grouping(())
+        self._measured: Dict[int, float] = {}
+        self._began = 0.0
+        self._last = 0.0
+
+    @property
+    def nodes(self) -> List[Any]:
+        """All workers that are up, also those that still collect."""
+        return list(self._collections)
+
+    @property
+    def collection_is_completed(self) -> bool:
+        """Whether the first workers all have collected; it stays so."""
+        return self._collection is not None or self._refused or len(self._collected) >= self._numnodes
+
+    @property
+    def tests_finished(self) -> bool:
+        """Whether nothing is left to do; xdist asks after every message."""
+        return self._refused or (self._dispatcher is not None and not self._dispatcher.left)
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether tests are running or waiting."""
+        return self._dispatcher is not None and self._dispatcher.left > 0
+
+    @property
+    def _collected(self) -> Dict[Any, List[str]]:
+        return {node: ids for node, ids in self._collections.items() if ids is not None}
+
+    def add_node(self, node: Any) -> None:  # noqa: ANN401
+        """A worker is up and begins to collect."""
+        self._collections[node] = None
+
+    def add_node_collection(self, node: Any, collection: Sequence[str]) -> None:  # noqa: ANN401
+        """A worker has collected."""
+        self._collections[node] = list(collection)
+
+    def schedule(self) -> None:
+        """Begin when all have collected, later take in a worker that replaces a dead one."""
+        if self._refused:
             return
-        super()._reschedule(node)
-        while self.workqueue and self._pending_of(self.assigned_work[node]) < 2:
-            self._assign_work_unit(node)
-        if not self.workqueue:
-            node.shutdown()
+        if self._dispatcher is None:
+            self._begin()
+        else:
+            self._sync()
+            self._take_in([node for node in self._collected if node not in self._places])
+
+    def mark_test_complete(self, node: Any, item_index: int, duration: float = 0.0) -> None:  # noqa: ANN401
+        """A worker finished a test, with all its attempts."""
+        dispatcher = self._running()
+        test = self._places[node][item_index]
+        self._last = self._now()
+        self._measured[test] = self._measured.get(test, 0.0) + duration
+        if node.shutting_down:
+            dispatcher.stop(node)
+        dispatcher.complete(node, test, duration)
+
+    def mark_test_pending(self, item: str) -> None:
+        """Run a test again, one that crashed its worker."""
+        dispatcher = self._running()
+        self._sync()
+        dispatcher.again((self._collection or []).index(item))
+
+    def remove_pending_tests_from_node(self, node: Any, indices: Sequence[int]) -> NoReturn:  # noqa: ANN401
+        """Only answers a request to give tests back, which is never made here."""
+        raise NotImplementedError
+
+    def remove_node(self, node: Any) -> Optional[str]:  # noqa: ANN401
+        """A worker ended or died; the id of the test that it died in. Raises `KeyError` for one that was never up."""
+        del self._collections[node]
+        dispatcher = self._dispatcher
+        if dispatcher is None or not dispatcher.has(node):
+            return None
+        self._sync()
+        busy = dispatcher.busy_seconds(node)
+        crashed = dispatcher.remove(node)
+        if crashed is None or self._collection is None:
+            return None
+        self._last = self._now()
+        self._measured[crashed] = self._measured.get(crashed, 0.0) + busy
+        return self._collection[crashed]
+
+    def outcome(self) -> Optional[Dict[str, Any]]:
+        """What `schedule.json` holds, in seconds as measured; None when not all tests ran."""
+        if self._dispatcher is None or self._dispatcher.left or self._refused or not self._measured:
+            return None
+        longest = max(sum(self._measured.get(test, 0.0) for test in unit.tests) for unit in self._grouping.units)
+        return {
+            "units": len(self._grouping.units),
+            "cut": [{"file": file, "pieces": pieces} for file, pieces in self._grouping.cut],
+            "lower-bound": max(sum(self._measured.values()) / self._numnodes, longest),
+            "makespan": self._last - self._began,
+            "workers": self._numnodes,
+        }
+
+    def _begin(self) -> None:
+        collected = self._collected
+        reference, ids = next(iter(collected.items()))
+        different = [node for node in collected if not self._learn(node, ids)]
+        if different:
+            self._refused = True
+            self._report(reference, different[0])
+            return
+        self._collection = ids
+        weights = weigh(ids, self._durations)
+        marks = self._marks_of(reference.gateway.id)
+        self._grouping = group(ids, weights.seconds, self._scope, marks, len(collected))
+        self._began = self._last = self._now()
+        self._dispatcher = Dispatcher(
+            self._grouping.units,
+            weights.seconds,
+            known=weights.known,
+            send=self._send,
+            end=lambda node: node.shutdown(),
+            now=self._now,
+            first=[place for place, name in enumerate(ids) if name in self._first] if self._first else (),
+        )
+        self._dispatcher.add(*collected)
+
+    def _take_in(self, nodes: Sequence[Any]) -> None:
+        dispatcher = self._running()
+        for node in nodes:
+            if self._learn(node, self._collection or []):
+                dispatcher.add(node)
+            else:
+                self._report(None, node)
+                self._places[node] = []
+                node.shutdown()
+                if all(other.shutting_down for other in self.nodes):
+                    dispatcher.abandon()
+
+    def _learn(self, node: Any, ids: List[str]) -> bool:  # noqa: ANN401
+        """Find out how a worker numbers the tests; False when it has others. The same in another order is as good."""
+        own = self._collections[node] or []
+        if own == ids:
+            self._places[node] = self._indices[node] = list(range(len(ids)))
+            return True
+        place_of = {name: place for place, name in enumerate(ids)}
+        if len(own) != len(ids) or len(place_of) != len(ids) or place_of.keys() != set(own):
+            return False
+        self._places[node] = [place_of[name] for name in own]
+        index_of = {name: index for index, name in enumerate(own)}
+        self._indices[node] = [index_of[name] for name in ids]
+        return True
+
+    def _report(self, reference: Any, node: Any) -> None:  # noqa: ANN401
+        """Fail the run with the ids that only one side has."""
+        known = self._collection if reference is None else self._collections[reference]
+        there = "the first workers" if reference is None else reference.gateway.id
+        message, file = disagreement(there, known or [], node.gateway.id, self._collections[node] or [])
+        report = pytest.CollectReport(nodeid=file, outcome="failed", longrepr=message, result=[])
+        self.config.hook.pytest_collectreport(report=report)
+
+    def _send(self, node: Any, tests: List[int]) -> None:  # noqa: ANN401
+        numbering = self._indices[node]
+        node.send_runtest_some([numbering[test] for test in tests])
+
+    def _sync(self) -> None:
+        """Learn which workers xdist itself has told to end, because enough tests have failed."""
+        dispatcher = self._running()
+        for node in self.nodes:
+            if node.shutting_down and dispatcher.has(node):
+                dispatcher.stop(node)
+
+    def _running(self) -> Dispatcher[Any]:
+        if self._dispatcher is None:
+            raise RuntimeError("xdist asked about tests before it had any to run")
+        return self._dispatcher
 
 
-class File(Scope, LoadFileScheduling):  # type: ignore[misc]
-    """`--dist loadfile`, likewise."""
-
-
-def scheduler(distribution: str, config: Any, log: Any) -> Optional[Scope]:  # noqa: ANN401
-    """The scheduler for a `--dist` value, None for one that xdist itself handles."""
-    chosen = {"loadscope": Scope, "loadfile": File}.get(distribution)
-    return None if chosen is None else chosen(config, log)
+def disagreement(here: str, ids: Sequence[str], there: str, others: Sequence[str]) -> tuple[str, str]:
+    """What two workers collected differently, in words, and a file that it concerns."""
+    only_here = sorted(set(ids) - set(others))
+    only_there = sorted(set(others) - set(ids))
+    lines = [f"{here} and {there} collected different tests, so none of them can be run in parallel."]
+    for name, only in ((here, only_here), (there, only_there)):
+        if only:
+            lines.append(f"Only {name} has {len(only)}, such as:")
+            lines += [f"  {one}" for one in only[:NAMED]]
+    if not only_here and not only_there:
+        lines.append("The ids are the same, but some occur more often in one of them.")
+    lines.append(
+        "A test's id has to be the same in every process. Look for parameters that come from a set, the time, a random "
+        "value or an object's address, and give them fixed ids."
+    )
+    return "\n".join(lines), file_of((only_here or only_there or list(ids) or [there])[0])
