@@ -533,6 +533,28 @@ def test_a_preferred_python_that_does_not_suit_costs_one_line(cold: Kit, tmp_pat
         assert done.err == f"ci-kit: the preferred Python '{wrong}' cannot run the kit ({why}), so another one does.\n"
 
 
+def test_a_preferred_version_is_found_on_path_and_in_the_tool_cache(cold: Kit, another: str, tmp_path: Path) -> None:
+    version = subprocess.run(
+        [another, "-c", "import sys; print('{}.{}'.format(*sys.version_info))"],
+        capture_output=True, text=True, check=True, timeout=60,
+    ).stdout.strip()  # fmt: skip
+    kit = _lone(cold, _python_only(tmp_path / "bin")).set(CI_KIT_LAUNCHER_PREFERS=version)
+    absent = kit.run("facts")
+    assert os.path.realpath(absent.facts["executable"]) == base_python()
+    assert f"the preferred Python '{version}' cannot run the kit (does not run)" in absent.err
+    broken = tmp_path / "tools" / "Python" / f"{version}.0" / "x64" / "bin" / "python3"
+    _write(broken, "#!/bin/sh\nexit 127\n")
+    broken.chmod(0o755)
+    in_cache = tmp_path / "tools" / "Python" / f"{version}.9" / "x64" / "bin" / "python3"
+    in_cache.parent.mkdir(parents=True)
+    in_cache.symlink_to(another)
+    found = kit.set(AGENT_TOOLSDIRECTORY=str(tmp_path / "tools")).run("facts")
+    assert (os.path.realpath(found.facts["executable"]), found.err) == (another, "")
+    (tmp_path / "bin" / f"python{version}").symlink_to(another)
+    found = kit.run("facts")
+    assert (os.path.realpath(found.facts["executable"]), found.err) == (another, "")
+
+
 def test_the_python_of_the_first_start_serves_the_next(cold: Kit, tmp_path: Path) -> None:
     kit = _lone(cold, _python_only(tmp_path / "bin"))
     assert kit.run("code", "0").code == 0
