@@ -1,0 +1,65 @@
+"""The files of a checkout with digests of their content: no git history is needed to compare two commits."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ci_kit.errors import KitError
+from ci_kit.process import TAIL_BYTES, Runner, run_checked
+
+_SKIPPED = {"__pycache__", "node_modules", "venv", "build", "dist"}
+GIT_SECONDS = 60.0
+
+
+def read_tree(root: Path, runner: Runner) -> dict[str, str]:
+    """Each file's POSIX path from `root` and a digest: what git tracks or would, without git the files themselves.
+
+    A symbolic link counts with its target's name. A file that is gone from the folder is left out.
+    """
+    found = {}
+    for name in _listed(root, runner):
+        digest = _digest(root / name)
+        if digest is not None:
+            found[name] = digest
+    return found
+
+
+def _listed(root: Path, runner: Runner) -> list[str]:
+    try:
+        names = set(_tracked(root, ".", runner))
+    except KitError:
+        names = set(_walk(root))
+    return sorted(name for name in names if not name.startswith(".ci-kit/"))
+
+
+def _tracked(root: Path, folder: str, runner: Runner) -> Iterator[str]:
+    """A folder with more names than a runner keeps of a program's output is asked about piece by piece."""
+    argv = ["git", "-c", "core.quotePath=false", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    out = run_checked(runner, [*argv, "--", folder], what="git ls-files", cwd=root, timeout_seconds=GIT_SECONDS)
+    if len(out.encode()) < TAIL_BYTES // 2:
+        yield from filter(None, out.split("\0"))
+        return
+    for entry in os.scandir(root / folder):
+        name = entry.name if folder == "." else f"{folder}/{entry.name}"
+        if entry.is_dir(follow_symlinks=False):
+            yield from _tracked(root, name, runner)
+        else:
+            yield name
+
+
+def _walk(root: Path) -> Iterator[str]:
+    for folder, below, files in os.walk(root):
+        below[:] = [name for name in below if name == ".github" or not (name in _SKIPPED or name.startswith("."))]
+        for name in files:
+            yield (Path(folder) / name).relative_to(root).as_posix()
+
+
+def _digest(path: Path) -> str | None:
+    try:
+        content = os.readlink(path).encode() if path.is_symlink() else path.read_bytes()  # noqa: PTH115 - as git has it
+    except OSError:
+        return None
+    return hashlib.sha256(content.replace(b"\r\n", b"\n")).hexdigest()[:24]
