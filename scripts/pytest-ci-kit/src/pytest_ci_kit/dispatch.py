@@ -215,7 +215,8 @@ class Dispatcher(Generic[Name]):
         mine_to_be, makespan = self._play(mine, others)
         if mine_to_be:
             return self._take(mine_to_be[0] if soon else mine_to_be[-1])
-        if self._known and mine + smallest > makespan:
+        # Also of unknown durations: nothing is locked behind a test while another worker is idle.
+        if (self._known or 0.0 in others) and mine + smallest > makespan:
             return None
         return self._queue.pop()
 
