@@ -12,6 +12,7 @@ from ci_kit import schema
 from ci_kit.errors import CallerMistake
 from ci_kit.yaml_file import read_yaml
 
+DEFAULT = ".github/ci-kit-quarantine.yml"
 LONGEST_DAYS = 366
 SHOWN = 20
 FORMAT = "Each entry has id, owner, reason and expires (a day such as 2030-01-31)."
@@ -60,8 +61,8 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile("".join({"*": ".*", "?": "."}.get(char) or re.escape(char) for char in text), re.DOTALL)
 
 
-def read_quarantine(workspace: Path, name: str, today: date, *, required: bool = False) -> Quarantine:
-    """Read the file `name` of the workspace; without it (unless `required`) nothing is quarantined.
+def read_quarantine(workspace: Path, name: str, today: date) -> Quarantine:
+    """Read the file `name` of the workspace; the default file need not be there.
 
     Raises `CallerMistake` with file and line for a path outside the workspace, what is not in the form of the schema
     `quarantine`, days that do not exist or are more than a year away, and an id that stands twice.
@@ -72,7 +73,7 @@ def read_quarantine(workspace: Path, name: str, today: date, *, required: bool =
             f"test.quarantine: {name} is outside the repository.", next_step="Name a file inside the repository."
         )
     if not path.is_file():
-        if required:
+        if name != DEFAULT:
             raise CallerMistake(f"test.quarantine: there is no file {name}.", next_step="Correct the path.")
         return Quarantine()
     document = read_yaml(path, name)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from ci_kit.errors import CallerMistake
-from ci_kit.quarantine import Quarantine, read_quarantine
+from ci_kit.quarantine import DEFAULT, Quarantine, read_quarantine
 
 TODAY = date(2026, 5, 1)
 ENTRY = "- {id: %s, owner: me, reason: slow network, expires: 2026-05-01}\n"
@@ -62,10 +62,10 @@ def test_malformed(tmp_path: Path, text: str, line: int, said: str) -> None:
 
 
 def test_absent_and_empty(tmp_path: Path) -> None:
-    assert read_quarantine(tmp_path, "q.yml", TODAY) == Quarantine()
+    assert read_quarantine(tmp_path, DEFAULT, TODAY) == Quarantine()
     assert read(tmp_path, "# nothing\n").entries == ()
     with pytest.raises(CallerMistake, match="there is no file"):
-        read_quarantine(tmp_path, "other.yml", TODAY, required=True)
+        read_quarantine(tmp_path, "other.yml", TODAY)
 
 
 @pytest.mark.parametrize("name", ["../q.yml", "/etc/passwd", "link.yml"])

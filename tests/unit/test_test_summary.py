@@ -41,7 +41,7 @@ def test_many_failures_are_cut_and_counted() -> None:
 def test_flaky_tests_are_named() -> None:
     text = page(Result("t.py::test", Outcome.PASSED, 0.0, attempts=2, first_failure="once\nmore"))
     assert "| passed | flaky |" in text
-    assert "- `t.py::test`, attempt 2; before: `once`" in text
+    assert "- `t.py::test`: `once`" in text
 
 
 def test_notes_are_plain_text() -> None:

@@ -18,6 +18,8 @@ from ci_kit.test.model import Outcome, Place, Result, Stream
 MESSAGE_LIMIT = 600
 DETAIL_LIMIT = 20_000
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+CRASHED = "???"
+PHASES = ("setup", "call", "teardown")
 _SUBTESTS = {"SubtestReport", "SubTestReport"}
 Placer = Callable[[str, int | None], Place | None]
 
@@ -38,6 +40,9 @@ class _Test:
     ended: bool = False
     again: bool = False
     rounds: int = 0
+    phases: dict[str, float] = field(default_factory=dict)
+    span: tuple[float, float] | None = None
+    crashed: bool = False
 
 
 @dataclass
@@ -89,13 +94,19 @@ class _Reader:
 
     def _test(self, data: dict[str, Any]) -> None:
         test = self._of(data)
-        test.seconds += max(0.0, float(data.get("duration") or 0.0))
+        seconds = max(0.0, float(data.get("duration") or 0.0))
+        test.seconds += seconds
         location = data.get("location") or [None, None]
         if test.location is None and location[0]:
             test.location = self.place(str(location[0]), None if location[1] is None else int(location[1]) + 1)
         if data.get("when") == "setup":
             test.rounds += test.ended and not test.again
             test.ended = test.again = False
+            test.phases = {}
+        if data.get("when") in PHASES:
+            test.phases[data["when"]] = seconds
+            test.span = _spanning(test.span, data.get("start"), data.get("stop"))
+        test.crashed = test.crashed or data.get("when") == CRASHED
         if data.get("outcome") == "rerun":
             test.attempts, test.again = test.attempts + 1, True
             test.first_failure = test.first_failure or short_message(data)
@@ -106,7 +117,7 @@ class _Reader:
             test.outcome = outcome
             test.failure = data if outcome in (Outcome.FAILED, Outcome.ERROR) else None
             test.message = None if test.failure else reason(data) or None
-        test.ended = test.ended or data.get("when") in ("teardown", "???")
+        test.ended = test.ended or data.get("when") in ("teardown", CRASHED)
 
     def done(self) -> Stream:
         tests = [test for test in self.tests.values() if test.outcome and (test.ended or test.failure)]
@@ -133,7 +144,17 @@ class _Reader:
             first_failure=test.first_failure,
             place=test.location,
             at=failing_place(failure, self.place) or test.location if failure else None,
+            phases=test.phases,
+            span=test.span,
+            crashed=test.crashed,
         )
+
+
+def _spanning(span: tuple[float, float] | None, start: object, stop: object) -> tuple[float, float] | None:
+    """The reports of pytest 7.4 and newer hold both; 0 means that nobody measured."""
+    if not isinstance(start, int | float) or not isinstance(stop, int | float) or not start:
+        return span
+    return (start, stop) if span is None else (min(span[0], start), max(span[1], stop))
 
 
 def read_stream(lines: Iterable[str], place: Placer) -> Stream:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ci_kit.markdown import code, fence, text
 from ci_kit.test.model import BAD, Outcome, Result, Verdict
@@ -17,7 +17,7 @@ _MARKS = {Verdict.PASSED: "✅", Verdict.FAILED: "❌", Verdict.ERROR: "💥", V
 
 @dataclass(frozen=True)
 class Page:
-    """What the summary tells. `ran` is the time of pytest, `workers` how it ran, `commands` what reproduces a test."""
+    """What the summary tells. `ran` is the time of pytest, `workers` how it ran, `commands` what reproduces a test by its id."""
 
     title: str
     verdict: Verdict
@@ -27,6 +27,8 @@ class Page:
     ran: str
     workers: str
     notes: Sequence[str]
+    seed: int | None = None
+    commands: Mapping[str, str] = field(default_factory=dict)
 
 
 def counts(results: Sequence[Result]) -> dict[str, int]:
@@ -47,15 +49,20 @@ def markdown(page: Page, to_argument: dict[str, str]) -> str:
     if page.why:
         parts.append(text(page.why))
     parts.append(_table(page))
-    failed = [result for result in page.results if result.outcome in BAD]
+    failed = [result for result in page.results if result.gates]
     if failed:
-        parts += _failures(failed, to_argument)
-    flaky = [result for result in page.results if result.flaky]
+        parts += _failures(failed, to_argument, page.commands)
+    quarantined = [result for result in page.results if result.quarantined and result.outcome in BAD]
+    if quarantined:
+        rows = [f"- {code(r.id)}: {code(first_line(r.message))}" for r in quarantined[:10]]
+        parts.append(_folded(f"{len(quarantined)} failed in quarantine", "\n".join(rows)))
+    flaky = [result for result in page.results if result.flaky and result.outcome not in BAD]
     if flaky:
         rows = [
-            f"- {code(r.id)}, attempt {r.attempts}; before: {code(first_line(r.first_failure))}" for r in flaky[:10]
+            f"- {code(r.id)}: {text(r.finding.evidence) if r.finding else code(first_line(r.first_failure))}"
+            for r in flaky[:10]
         ]
-        parts.append(_folded(f"{len(flaky)} flaky: failed, then passed when run again", "\n".join(rows)))
+        parts.append(_folded(f"{len(flaky)} flaky: failed, and passed when run again", "\n".join(rows)))
     slowest = sorted(page.results, key=lambda result: -result.seconds)[:SLOWEST_SHOWN]
     slowest = [result for result in slowest if result.seconds >= SLOW_SECONDS]
     if slowest:
@@ -74,14 +81,21 @@ def _table(page: Page) -> str:
     if page.deselected:
         cells["deselected"] = str(page.deselected)
     cells |= {"time": page.ran, "workers": page.workers}
+    if page.seed is not None:
+        cells["seed"] = str(page.seed)
     return f"| {' | '.join(cells)} |\n|{' ---: |' * len(cells)}\n| {' | '.join(map(text, cells.values()))} |"
 
 
-def _failures(failed: Sequence[Result], to_argument: dict[str, str]) -> list[str]:
+def _failures(failed: Sequence[Result], to_argument: dict[str, str], commands: Mapping[str, str]) -> list[str]:
     parts = []
     for result in failed[:FAILURES_SHOWN]:
         where = f" at {code(str(result.at))}" if result.at else ""
-        body = f"{fence(result.message or result.outcome)}\n"
+        body = ""
+        if result.finding is not None:
+            body = f"**{result.finding.failing}**: {text(result.finding.evidence)}\n\n"
+        body += f"{fence(result.message or result.outcome)}\n"
+        if result.id in commands:
+            body += f"\n{fence(commands[result.id], 'sh')}\n"
         if result.detail and result.detail != result.message:
             tail = "\n".join(result.detail.splitlines()[-40:])
             body += f"\n{_folded('Traceback', fence(tail))}\n"
@@ -89,7 +103,7 @@ def _failures(failed: Sequence[Result], to_argument: dict[str, str]) -> list[str
     if len(failed) > FAILURES_SHOWN:
         parts.append(f"{len(failed) - FAILURES_SHOWN} more failures are in the report.")
     shown = [result for result in failed if result.id in to_argument][:FAILURES_SHOWN]
-    if shown:
+    if len(shown) > 1 or not all(result.id in commands for result in shown):
         parts.append("Run them alone:\n\n" + fence(reproduce(shown, to_argument), "sh"))
     return parts
 

@@ -6,6 +6,7 @@ import signal
 from dataclasses import dataclass
 
 from ci_kit.errors import Exit
+from ci_kit.quarantine import Quarantine
 from ci_kit.test.model import BAD, Ending, Record, Stream, Verdict
 
 OK, FAILED, INTERRUPTED, INTERNAL, USAGE, NOTHING = range(6)
@@ -27,9 +28,11 @@ def judge(ending: Ending, stream: Stream, record: Record) -> Judgement:
         return _broken(ending.why)
     if code is None:
         return Judgement(Verdict.EMPTY, Exit.GOOD, "No test files are planned for this shard.")
+    if record.unstable and record.disagreement:
+        return Judgement(Verdict.FAILED, Exit.NO, record.disagreement)
     if ending.timed_out:
         return _broken(f"pytest was stopped at its time limit of {ending.limit_seconds:.0f} s{_during(record)}.")
-    if code < 0:
+    if code < 0 and not stream.finished:
         return _broken(f"pytest was killed by {_signal(-code)}{_during(record)}.")
     return _by_code(code, ending, stream, record)
 
@@ -46,8 +49,10 @@ def _by_code(code: int, ending: Ending, stream: Stream, record: Record) -> Judge
         return _broken(f"pytest ended with exit code {code} in the middle of its work{_during(record)}.")
     if code == INTERNAL:
         return _broken(f"pytest ended with an internal error{_during(record)}; its output above shows it.")
-    if stream.collect_errors or any(result.outcome in BAD for result in stream.results):
+    if stream.collect_errors or any(result.gates for result in stream.results):
         return Judgement(Verdict.FAILED, Exit.NO)
+    if any(result.outcome in BAD for result in stream.results) and _results_missing(stream, record) == 0:
+        return Judgement(Verdict.PASSED, Exit.GOOD, "What failed is in quarantine.")
     return _without_failure(code, stream, record)
 
 
@@ -55,7 +60,7 @@ def _without_failure(code: int, stream: Stream, record: Record) -> Judgement:
     """Its session came to an end and nothing failed in it."""
     if code == NOTHING or (code == OK and not record.collected):
         return Judgement(Verdict.EMPTY, Exit.GOOD, _why_empty(record))
-    missing = len(set(record.collected) - {result.id for result in stream.results})
+    missing = _results_missing(stream, record)
     if code == OK and missing:
         return _broken(f"pytest ended well, but {missing} collected tests have no result.")
     if code == OK:
@@ -69,6 +74,24 @@ def _without_failure(code: int, stream: Stream, record: Record) -> Judgement:
     return _broken(f"pytest ended with the unknown exit code {code}{_during(record)}.")
 
 
+def _results_missing(stream: Stream, record: Record) -> int:
+    return len(set(record.collected) - {result.id for result in stream.results})
+
+
+def with_quarantine(judgement: Judgement, quarantine: Quarantine) -> Judgement:
+    """An entry whose day is over is no good answer, even where its test passes: somebody has to decide again."""
+    if not quarantine.expired or judgement.exit is not Exit.GOOD:
+        return judgement
+    entry = quarantine.expired[0]
+    more = f", and {len(quarantine.expired) - 1} more" if len(quarantine.expired) > 1 else ""
+    return Judgement(
+        Verdict.FAILED,
+        Exit.NO,
+        f"{quarantine.file}:{entry.line}: the entry for {entry.id} expired on {entry.expires}{more}. "
+        f"Mend the test and remove the entry, or let its owner ({entry.owner}) set a new day.",
+    )
+
+
 def _broken(why: str) -> Judgement:
     return Judgement(Verdict.ERROR, Exit.INFRASTRUCTURE, why)
 
@@ -78,6 +101,8 @@ def _during(record: Record) -> str:
 
 
 def _why_empty(record: Record) -> str:
+    if record.not_selected:
+        return f"The change affects none of the {len(record.not_selected)} tests of this shard."
     if record.deselected:
         return f"All {len(record.deselected)} tests of this shard were deselected."
     return "The files of this shard hold no tests."

@@ -10,8 +10,11 @@ from typing import Any, Generator, List, Optional
 
 import pytest
 
+from pytest_ci_kit.agreement import Agreement
 from pytest_ci_kit.distribution import Distribution
+from pytest_ci_kit.order import Order
 from pytest_ci_kit.record import Recorder, Selector, Task, save_coverage, shorten
+from pytest_ci_kit.watchdog import Guard
 
 __all__: List[str] = []
 pytest_plugins = ("pytest_ci_kit.fixtures",)
@@ -45,6 +48,9 @@ def pytest_configure(config: pytest.Config) -> None:
         recorder = Recorder(task, config)
         config.pluginmanager.register(_Shard(task, recorder, config), _NAME)
         config.pluginmanager.register(Distribution(task, recorder, config), "ci-kit-distribution")
+        config.pluginmanager.register(Order(task.seed, task.exact, config), "ci-kit-order")
+        config.pluginmanager.register(Agreement(), "ci-kit-agreement")
+        config.pluginmanager.register(Guard(recorder, task.test_seconds, config), "ci-kit-guard")
 
 
 class _Shard:
@@ -83,12 +89,16 @@ class _Shard:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Never called in a controller: it does not collect."""
         self._recorder.collected(session.items)
+        order = session.config.pluginmanager.get_plugin("ci-kit-order")
+        if order is not None and order.note:
+            self._recorder.ordered_by(order.note)
         self._runs_tests = True
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Say what is running, for the case that nobody comes back from it. A controller hears it of its workers."""
         if self._runs_tests:
             self._recorder.running(nodeid)
+            self._recorder.started(nodeid)
 
     def pytest_runtest_logfinish(self) -> None:
         """Nothing is running."""

@@ -8,7 +8,7 @@ import sys
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, FrozenSet, Iterable, List, Mapping, Optional
+from typing import TYPE_CHECKING, FrozenSet, Iterable, List, Mapping, Optional, Tuple
 
 if TYPE_CHECKING:
     import pytest
@@ -29,6 +29,9 @@ class Task:
     mine: FrozenSet[str]
     others: FrozenSet[str]
     owns_unplanned: bool
+    seed: Optional[int] = None
+    exact: Optional[Tuple[str, ...]] = None
+    test_seconds: Optional[float] = None
     scope: str = "auto"
     durations: Mapping[str, float] = field(default_factory=dict)
     first: FrozenSet[str] = frozenset()
@@ -43,6 +46,9 @@ class Task:
             mine=frozenset(data["mine"]),
             others=frozenset(data["others"]),
             owns_unplanned=bool(data["owns-unplanned"]),
+            seed=data.get("seed"),
+            exact=None if data.get("exact") is None else tuple(data["exact"]),
+            test_seconds=data.get("test-timeout"),
             scope=data.get("scope", "auto"),
             durations=data.get("durations") or {},
             first=frozenset(data.get("first", ())),
@@ -91,6 +97,7 @@ class Recorder:
         self._config = config
         self._worker: str = getattr(config, "workerinput", {}).get("workerid", "main")
         self._running: Optional[int] = None
+        self._started: Optional[int] = None
         self.deselected: List[str] = []
 
     def session_starts(self) -> None:
@@ -134,6 +141,24 @@ class Recorder:
         os.ftruncate(self._running, 0)
         os.lseek(self._running, 0, os.SEEK_SET)
         os.write(self._running, nodeid.encode("utf-8", "backslashreplace"))
+
+    def started(self, nodeid: str) -> None:
+        """Append the id: the order in which this process starts its tests."""
+        if self._started is None:
+            self._started = os.open(self.path("order", "jsonl"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.write(self._started, json.dumps(nodeid).encode() + b"\n")
+
+    def hung(self, nodeid: str, seconds: float) -> None:
+        """The test did not come back within its time limit."""
+        self._write(f"hung-{self._worker}.json", {"id": nodeid, "seconds": seconds})
+
+    def ordered_by(self, note: str) -> None:
+        """Why the tests were not shuffled."""
+        self._write("order.json", {"note": note})
+
+    def path(self, topic: str, suffix: str) -> Path:
+        """This process's file on a topic."""
+        return self._task.record / f"{topic}-{self._worker}.{suffix}"
 
     def _relative(self, path: Path) -> str:
         try:
