@@ -9,17 +9,23 @@ from __future__ import annotations
 import difflib
 import glob
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import translate
+from itertools import accumulate
 from pathlib import Path
 from re import compile as pattern_of
+from types import MappingProxyType
 
 from ci_kit.errors import CallerMistake
 from ci_kit.pytest_config import PytestConfig
-from ci_kit.test_count import count_tests
+from ci_kit.test_count import LOOKED_AT_BYTES, count_tests, tests_in
 
 DOCTEST_FILES = ("test*.txt",)
+MOST_BYTES_OF_TREES = 4_000_000
+"""Of sources whose syntax trees are read, about a second's work; a larger repository is read with regular expressions."""
+MOST_LOOKED_AT = 4_000
+NOTHING: Mapping[str, Iterable[str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -32,9 +38,42 @@ class TestFile:
     __test__ = False
 
 
-def find_test_files(root: Path, config: PytestConfig, paths: Iterable[str] = ()) -> list[TestFile]:
-    """The test files under `paths` (see `find_paths`), each with a guess at its number of tests."""
-    return [TestFile(path, count_tests(root / path)) for path in find_paths(root, config, paths)]
+def find_test_files(
+    root: Path, config: PytestConfig, paths: Iterable[str] = (), recorded: Mapping[str, Iterable[str]] = NOTHING
+) -> list[TestFile]:
+    """The test files under `paths` (see `find_paths`), each with a guess at its number of tests.
+
+    `recorded` are the node ids of earlier runs by file: such a file holds those and what it has under new names. In a
+    large tree only the files without a record are looked into.
+    """
+    found = find_paths(root, config, paths)
+    from_tree = _sum_reaches((_size(root / path) for path in found), MOST_BYTES_OF_TREES) is False
+    looks_for_new = len(found) <= MOST_LOOKED_AT
+    return [
+        TestFile(path, _tests(root / path, recorded.get(path), from_tree=from_tree, looks_for_new=looks_for_new))
+        for path in found
+    ]
+
+
+def _sum_reaches(numbers: Iterable[int], limit: int) -> bool:
+    return any(total >= limit for total in accumulate(numbers))
+
+
+def _size(path: Path) -> int:
+    try:
+        return min(path.stat().st_size, LOOKED_AT_BYTES)
+    except OSError:
+        return 0
+
+
+def _tests(path: Path, recorded: Iterable[str] | None, *, from_tree: bool, looks_for_new: bool) -> int:
+    if recorded is None:
+        return count_tests(path, from_tree=from_tree)
+    ids = list(recorded)
+    if not looks_for_new:
+        return len(ids)
+    known = {node_id.partition("[")[0].rpartition("::")[2] for node_id in ids}
+    return len(ids) + sum(n for name, n in tests_in(path, from_tree=from_tree).items() if name not in known)
 
 
 def find_paths(root: Path, config: PytestConfig, paths: Iterable[str] = ()) -> list[str]:

@@ -1,7 +1,7 @@
 """The plan of a run: which tests run where. Made by `pipeline plan`, read by every shard and by the gate.
 
 How a shard runs its part: it gives pytest the tier's own `paths` (none: pytest's own test paths), exactly as a plain run
-would, and leaves out the files that the plan gives to *other* shards. So a shard never collects more than a plain run
+would, and leaves out the files, and in a cut file the ids, that the plan gives to *other* shards. So a shard never collects more than a plain run
 (`collect_ignore`, `norecursedirs` and custom collectors keep their meaning), and what the plan did not foresee (a doctest
 file, a custom collector's file) runs in shard 1, exactly once.
 """
@@ -17,19 +17,20 @@ from ci_kit.errors import CallerMistake
 from ci_kit.inputs import Shard
 from ci_kit.report import read_report, write_report
 from ci_kit.service import Service
+from ci_kit.share import Part, Selection, Share, select
 
 FIRST, AFTER = 1, 2
 
 
 @dataclass(frozen=True)
 class PlannedTier:
-    """A tier with its files dealt to shards: `shards[i]` are the files of shard i + 1, as POSIX paths from the root.
+    """A tier with its tests dealt to shards: `shards[i]` is the share of shard i + 1.
 
     `stage` is `FIRST`, or `AFTER` for a tier that waits for the first matrix.
     """
 
     name: str
-    shards: tuple[tuple[str, ...], ...]
+    shards: tuple[Share, ...]
     stage: int = FIRST
     paths: tuple[str, ...] = ()
     marker: str | None = None
@@ -50,19 +51,12 @@ class Leg:
 
 
 @dataclass(frozen=True)
-class Selection:
-    """What one shard runs: `mine` and `others` are planned files; files in neither belong to the first shard."""
-
-    mine: frozenset[str]
-    others: frozenset[str]
-    owns_unplanned: bool
-
-
-@dataclass(frozen=True)
 class Plan:
     """The whole run. `jobs` maps every job of the workflow to whether this run announces it.
 
-    `attempt` is the run attempt that made the plan: whatever it announces ran in this attempt or in a later one.
+    `attempt` is the run attempt that made the plan: whatever it announces ran in this attempt or in a later one. `seed`
+    is the random order's for the whole run, None for the tests' own order. `billed_minutes` is what all jobs are likely
+    to cost, and `history` what the plan leaned on, in words. `started` is when the plan's job began, as ISO 8601 in UTC.
     """
 
     name: str
@@ -72,6 +66,10 @@ class Plan:
     pythons: tuple[str, ...]
     jobs: Mapping[str, bool] = field(default_factory=dict)
     attempt: int = 1
+    seed: int | None = None
+    billed_minutes: int = 0
+    history: str = ""
+    started: str = ""
 
     def legs(self, stage: int | None = None) -> Iterator[Leg]:
         """Every leg, of one stage or of both."""
@@ -97,9 +95,7 @@ class Plan:
                 f"input shard: {shard} does not fit the plan, which cuts {tier} into {len(shards)}.",
                 next_step=f"Use one of 1/{len(shards)} to {len(shards)}/{len(shards)}, or leave the plan out.",
             )
-        mine = frozenset(shards[shard.index - 1])
-        others = frozenset(file for files in shards for file in files) - mine
-        return Selection(mine, others, owns_unplanned=shard.index == 1)
+        return select(shards, shard.index - 1)
 
 
 def artifact_name(name: str, kind: str, leg: Leg, attempt: int) -> str:
@@ -118,8 +114,12 @@ def write_plan(folder: Path, plan: Plan) -> Path:
             "event": plan.event,
             "commit": plan.commit,
             "attempt": plan.attempt,
+            "started": plan.started,
             "pythons": list(plan.pythons),
             "jobs": dict(plan.jobs),
+            "seed": plan.seed,
+            "billed-minutes": plan.billed_minutes,
+            "history": plan.history,
             "tiers": [
                 {
                     "name": tier.name,
@@ -128,12 +128,20 @@ def write_plan(folder: Path, plan: Plan) -> Path:
                     "marker": tier.marker,
                     "env": dict(tier.env),
                     "services": {name: service_mapping(service) for name, service in tier.services.items()},
-                    "shards": [list(files) for files in tier.shards],
+                    "shards": [_share_mapping(share) for share in tier.shards],
                 }
                 for tier in plan.tiers
             ],
         },
     )
+
+
+def _share_mapping(share: Share) -> dict[str, Any]:
+    return {
+        "files": list(share.files),
+        "parts": [{"file": part.file, "ids": list(part.ids), "rest": part.rest} for part in share.parts],
+        "seconds": round(share.seconds, 3),
+    }
 
 
 def service_mapping(service: Service) -> dict[str, Any]:
@@ -156,7 +164,11 @@ def read_plan(path: Path) -> Plan:
         commit=data["commit"],
         pythons=tuple(data["pythons"]),
         jobs=dict(data["jobs"]),
-        attempt=data.get("attempt", 1),
+        attempt=data["attempt"],
+        started=data.get("started", ""),
+        seed=data["seed"],
+        billed_minutes=data["billed-minutes"],
+        history=data["history"],
         tiers=tuple(
             PlannedTier(
                 name=tier["name"],
@@ -168,8 +180,13 @@ def read_plan(path: Path) -> Plan:
                     name: Service(s["image"], tuple(s["ports"]), s["env"], s["options"], s["ready"])
                     for name, s in tier["services"].items()
                 },
-                shards=tuple(tuple(files) for files in tier["shards"]),
+                shards=tuple(_share(share) for share in tier["shards"]),
             )
             for tier in data["tiers"]
         ),
     )
+
+
+def _share(data: dict[str, Any]) -> Share:
+    parts = tuple(Part(part["file"], tuple(part["ids"]), part["rest"]) for part in data["parts"])
+    return Share(tuple(data["files"]), parts, data["seconds"])

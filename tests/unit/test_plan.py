@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from ci_kit.inputs import Shard
 from ci_kit.pipeline.planning import matrix
 from ci_kit.plan import AFTER, FIRST, Plan, PlannedTier, artifact_name, read_plan, write_plan
 from ci_kit.service import Service
-from ci_kit.split import split
+from ci_kit.share import Share
+from ci_kit.split import deal
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,9 +35,12 @@ SERVICES = st.builds(
 def tiers(draw: st.DrawFn) -> PlannedTier:
     paths = draw(st.lists(PLAIN.filter(bool), max_size=12, unique=True))
     files = [TestFile(path, draw(st.integers(1, 50))) for path in paths]
+    recorded = {
+        path: {f"{path}::{n}": draw(st.floats(0.001, 9)) for n in range(draw(st.integers(1, 9)))} for path in paths[::2]
+    }
     return PlannedTier(
         name=draw(NAMES),
-        shards=split(files, draw(st.integers(1, 6))),
+        shards=tuple(replace(s, seconds=round(s.seconds, 3)) for s in deal(files, recorded, draw(st.integers(1, 6)))),
         stage=draw(st.sampled_from([FIRST, AFTER])),
         paths=tuple(draw(st.lists(PLAIN, max_size=2))),
         marker=draw(st.none() | PLAIN),
@@ -53,6 +58,9 @@ PLANS = st.builds(
     pythons=st.lists(st.sampled_from(["3.9", "3.12", "3.13t", "3.12.4"]), min_size=1, unique=True).map(tuple),
     jobs=st.dictionaries(NAMES, st.booleans()),
     attempt=st.integers(1, 50),
+    seed=st.none() | st.integers(0, 2**32 - 1),
+    billed_minutes=st.integers(0, 10**6),
+    history=PLAIN,
 )
 
 
@@ -91,15 +99,21 @@ def test_the_matrix_holds_every_leg_once(plan: Plan) -> None:
 @given(plan=PLANS)
 def test_the_selections_of_a_tier_cover_it_and_share_nothing(plan: Plan) -> None:
     for tier in plan.tiers:
-        every = [file for files in tier.shards for file in files]
+        every = {file for share in tier.shards for file in share.every_file}
+        cut = {part.file for share in tier.shards for part in share.parts}
         chosen = [plan.selection(tier.name, Shard(i + 1, len(tier.shards))) for i in range(len(tier.shards))]
-        assert sorted(file for selection in chosen for file in selection.mine) == sorted(every)
-        assert all(selection.mine | selection.others == {*every} for selection in chosen)
+        assert sorted(file for one in chosen for file in one.mine - cut) == sorted(every - cut)
+        for file in cut:
+            parts = [selection.parts[file] for selection in chosen if file in selection.mine]
+            [rest] = [part for part in parts if part.mine is None]
+            named = [test for part in parts if part.mine is not None for test in part.mine]
+            assert sorted(named) == sorted(rest.others)
+        assert all(selection.mine | selection.others == every for selection in chosen)
         assert not any(selection.mine & selection.others for selection in chosen)
         assert [selection.owns_unplanned for selection in chosen] == [True] + [False] * (len(chosen) - 1)
 
 
-PLAN = Plan("ci", "other", "", (PlannedTier("unit", (("a.py",), ("b.py",))),), ("3.12",))
+PLAN = Plan("ci", "other", "", (PlannedTier("unit", (Share(("a.py",)), Share(("b.py",)))),), ("3.12",))
 
 
 def test_an_unknown_tier_is_named_with_the_known_ones() -> None:

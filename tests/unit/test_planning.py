@@ -14,11 +14,14 @@ from ci_kit.pipeline.planning import event_kind, make_plan, pythons_of, single_t
 from ci_kit.plan import AFTER, FIRST
 from ci_kit.project import Project
 from ci_kit.service import Service
+from ci_kit.shard_count import Terms
+from ci_kit.tier_plan import TierFiles
 
 EVENT = Event("push", "c" * 40, "refs/heads/main", "o/r", "1", 2, "w", "plan", Path(), "")
 UNIT, SLOW = Tier("unit", ("tests/unit",)), Tier("slow", ("tests/slow",), after="unit")
 CONFIG = Config(file="c.yml", python=("3.9", "3.11", "3.10"), tiers=(UNIT, SLOW))
-FILES = {"unit": [TestFile("tests/unit/test_a.py", 1)], "slow": [TestFile("tests/slow/test_b.py", 1)]}
+ONE = TestFile("tests/unit/test_a.py", 1)
+FOUND = [TierFiles(UNIT, [ONE], {}), TierFiles(SLOW, [TestFile("tests/slow/test_b.py", 1)], {})]
 
 
 @pytest.mark.parametrize(
@@ -90,36 +93,65 @@ def test_one_job_holds_all_tiers() -> None:
 
 
 def test_the_plan_announces_its_jobs_and_stages() -> None:
-    plan = make_plan(CONFIG, Project(lint=("ruff check .",)), EVENT, name="ci", files=FILES)
+    plan = make_plan(CONFIG, Project(lint=("ruff check .",)), EVENT, name="ci", found=FOUND)
     assert plan.jobs == {"lint": True, "test": True, "test-after": True}
     assert [tier.stage for tier in plan.tiers] == [FIRST, AFTER]
     assert (plan.commit, plan.attempt, plan.event) == (EVENT.sha, 2, "default-branch")
-    plan = make_plan(replace(CONFIG, lint=()), Project(lint=("ruff check .",)), EVENT, name="ci", files=FILES)
+    plan = make_plan(replace(CONFIG, lint=()), Project(lint=("ruff check .",)), EVENT, name="ci", found=FOUND)
     assert plan.jobs["lint"] is False
 
 
 def test_more_shards_than_files_are_announced_all_the_same() -> None:
     config = replace(CONFIG, tiers=(replace(UNIT, shards=3),))
-    [tier] = make_plan(config, Project(), EVENT, name="ci", files=FILES).tiers
-    assert sorted(tier.shards) == [(), (), ("tests/unit/test_a.py",)]
+    found = [TierFiles(config.tiers[0], [ONE], {})]
+    [tier] = make_plan(config, Project(), EVENT, name="ci", found=found).tiers
+    assert sorted(share.files for share in tier.shards) == [(), (), ("tests/unit/test_a.py",)]
 
 
 def test_tiers_with_markers_may_share_files() -> None:
     tiers = (Tier("fast", marker="not slow"), Tier("slow", marker="slow"))
-    files = {tier.name: FILES["unit"] for tier in tiers}
-    plan = make_plan(replace(CONFIG, tiers=tiers), Project(), EVENT, name="ci", files=files)
-    assert [tier.shards for tier in plan.tiers] == [(("tests/unit/test_a.py",),)] * 2
+    found = [TierFiles(tier, [ONE], {}) for tier in tiers]
+    plan = make_plan(CONFIG, Project(), EVENT, name="ci", found=found)
+    assert [[share.files for share in tier.shards] for tier in plan.tiers] == [[("tests/unit/test_a.py",)]] * 2
 
 
 @pytest.mark.parametrize("markers", [(None, None), ("not slow", None), (None, "slow"), ("slow", "slow")])
 def test_without_different_markers_a_shared_file_would_run_twice(markers: tuple[str | None, str | None]) -> None:
     tiers = tuple(Tier(name, marker=marker) for name, marker in zip(("one", "two"), markers, strict=True))
-    files = {tier.name: FILES["unit"] for tier in tiers}
+    found = [TierFiles(tier, [ONE], {}) for tier in tiers]
     with pytest.raises(CallerMistake) as caught:
-        make_plan(replace(CONFIG, tiers=tiers), Project(), EVENT, name="ci", files=files)
+        make_plan(CONFIG, Project(), EVENT, name="ci", found=found)
     assert caught.value.message.startswith("the tiers one and two both hold tests/unit/test_a.py")
 
 
 def test_files_that_no_tier_holds() -> None:
-    plan = make_plan(CONFIG, Project(), EVENT, name="ci", files=FILES)
+    plan = make_plan(CONFIG, Project(), EVENT, name="ci", found=FOUND)
     assert unassigned(plan, ["tests/slow/test_b.py", "tests/new/test_c.py"]) == ("tests/new/test_c.py",)
+
+
+def test_the_plan_says_what_it_costs() -> None:
+    """Each job is rounded up to a whole minute: 30 s and 40 s of tests in three shards on two Pythons, and three more."""
+    tier = replace(UNIT, shards=3)
+    recorded = {f"{n}.py": {f"{n}.py::t": 40.0} for n in range(3)}
+    found = [TierFiles(tier, [TestFile(file, 1) for file in recorded], recorded)]
+    config = replace(CONFIG, python=("3.11", "3.12"), lint=("ruff check .",))
+    terms = Terms(overhead_seconds=30)
+    assert make_plan(config, Project(), EVENT, name="ci", found=found, terms=terms).billed_minutes == 2 * 3 * 2 + 3
+    terms = Terms(overhead_seconds=30, speed=2.0)
+    assert make_plan(config, Project(), EVENT, name="ci", found=found, terms=terms, single=True).billed_minutes == 6
+
+
+def test_the_seed_is_one_for_the_run_and_another_for_the_next() -> None:
+    one, again = (make_plan(CONFIG, Project(), EVENT, name="ci", found=FOUND).seed for _ in range(2))
+    other = make_plan(CONFIG, Project(), replace(EVENT, run_id="3"), name="ci", found=FOUND).seed
+    assert one == again != other
+    ordered = replace(CONFIG, test=replace(CONFIG.test, random_order=False))
+    assert make_plan(ordered, Project(), EVENT, name="ci", found=FOUND).seed is None
+
+
+def test_auto_shards_never_make_more_legs_than_github_allows() -> None:
+    recorded = {f"{n}.py": {f"{n}.py::t": 600.0} for n in range(300)}
+    tier = replace(UNIT, max_shards=256)
+    found = [TierFiles(tier, [TestFile(file, 1) for file in recorded], recorded)]
+    config = replace(CONFIG, python=("3.11", "3.12", "3.13"))
+    assert len(list(make_plan(config, Project(), EVENT, name="ci", found=found).legs())) == 255

@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 PLAN = {
-    "schema": "ci-kit/plan/1", "name": "ci", "event": "other", "commit": "abc", "pythons": ["3.12"], "jobs": {"test": True},
-    "tiers": [{"name": "unit", "stage": 1, "paths": [], "marker": None, "env": {}, "services": {}, "shards": [["a.py"]]}],
+    "schema": "ci-kit/plan/1", "name": "ci", "event": "other", "commit": "abc", "attempt": 1, "pythons": ["3.12"],
+    "jobs": {"test": True}, "seed": None, "billed-minutes": 3, "history": "",
+    "tiers": [{"name": "unit", "stage": 1, "paths": [], "marker": None, "env": {}, "services": {},
+               "shards": [{"files": ["a.py"], "parts": [], "seconds": 0.2}]}],
 }  # fmt: skip
 
 

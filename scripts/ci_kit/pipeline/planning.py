@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ci_kit import split
 from ci_kit.config import Config, Depth, Tier
-from ci_kit.discovery import TestFile
 from ci_kit.errors import CallerMistake
 from ci_kit.github import Event
-from ci_kit.plan import AFTER, FIRST, Plan, PlannedTier, service_mapping
+from ci_kit.plan import AFTER, FIRST, Plan, service_mapping
 from ci_kit.project import Project, default_python, newest
+from ci_kit.seed import seed_of
+from ci_kit.shard_count import Terms, billed_minutes
+from ci_kit.tier_plan import DEFAULT_TIER, TierFiles, plan_tier, tiers_or_default
 
 MOST_LEGS = 256
-DEFAULT_TIER = "tests"
 NOT_SINGLE = "Call .github/workflows/python-ci.yml instead; it runs the whole configuration."
 
 
@@ -28,11 +28,17 @@ def event_kind(event: Event) -> str:
 
 def tiers_of(config: Config, kind: str) -> tuple[Tier, ...]:
     """The tiers that this kind of event runs. Without `depth`, other branches run the first tier, the rest all."""
-    tiers = config.tiers or (Tier(DEFAULT_TIER),)
+    tiers = tiers_or_default(config.tiers)
     depth = config.depth.get(kind, Depth((tiers[0].name,) if kind == "other" else None, None))
     chosen = tuple(tier for tier in tiers if depth.tiers is None or tier.name in depth.tiers)
     names = {tier.name for tier in chosen}
     return tuple(tier if tier.after in names else replace(tier, after=None) for tier in chosen)
+
+
+def tiers_to_run(config: Config, event: Event, *, single: bool) -> tuple[Tier, ...]:
+    """The tiers of this run, all as one when it is a single job."""
+    tiers = tiers_of(config, event_kind(event))
+    return single_tier(config, tiers) if single else tiers
 
 
 def pythons_of(config: Config, project: Project, kind: str) -> tuple[str, ...]:
@@ -77,28 +83,29 @@ def make_plan(
     event: Event,
     *,
     name: str,
-    files: Mapping[str, Sequence[TestFile]],
+    found: Sequence[TierFiles],
+    terms: Terms = Terms(),  # noqa: B008 - frozen
     single: bool = False,
+    history: str = "",
 ) -> Plan:
-    """The plan of this run. `files` holds, for each tier by name, the test files found under its paths.
+    """The plan of this run: the tiers in `found`, which `tiers_to_run` names, dealt to shards under `terms`.
 
     Raises `CallerMistake` when there is nothing to run, when two tiers would run the same file twice, and when the
     matrix would be larger than GitHub's 256 legs.
     """
     kind = event_kind(event)
-    tiers = tiers_of(config, kind)
-    tiers = single_tier(config, tiers) if single else tiers
-    _refuse_doubles(tiers, files, config)
-    planned = tuple(_planned(tier, files[tier.name]) for tier in tiers)
+    _refuse_doubles(found, config)
     pythons = pythons_of(config, project, kind)
-    if not any(files[tier.name] for tier in tiers):
-        where = ", ".join(path for tier in tiers for path in tier.paths) or "pytest's test paths"
+    terms = replace(terms, most=max(1, MOST_LEGS // (len(pythons) * len(found))))
+    planned = tuple(plan_tier(one, terms) for one in found)
+    if not any(one.files for one in found):
+        where = ", ".join(path for one in found for path in one.tier.paths) or "pytest's test paths"
         raise CallerMistake(
             f"no test files were found in {where}.",
             next_step="Add tests, or correct `tiers[].paths` (or pytest's testpaths and python_files).",
             file=config.file,
         )
-    plan = Plan(name, kind, event.sha, planned, pythons, attempt=event.run_attempt)
+    plan = Plan(name, kind, event.sha, planned, pythons, attempt=event.run_attempt, history=history)
     for stage in (FIRST, AFTER):
         if (legs := len(list(plan.legs(stage)))) > MOST_LEGS:
             raise CallerMistake(
@@ -106,28 +113,28 @@ def make_plan(
                 next_step="Lower `shards`, or the Python versions that this event runs (`depth`).",
                 file=config.file,
             )
-    lint = config.lint if config.lint is not None else project.lint
+    lint = bool(config.lint if config.lint is not None else project.lint)
     stages = {tier.stage for tier in planned}
-    return replace(plan, jobs={"lint": bool(lint), "test": FIRST in stages, "test-after": AFTER in stages})
-
-
-def _planned(tier: Tier, files: Sequence[TestFile]) -> PlannedTier:
-    return PlannedTier(
-        name=tier.name,
-        shards=split.split(files, tier.shards or split.choose_count(files)),
-        stage=AFTER if tier.after else FIRST,
-        paths=tier.paths,
-        marker=tier.marker,
-        env=tier.env,
-        services=tier.services,
+    return replace(
+        plan,
+        jobs={"lint": lint, "test": FIRST in stages, "test-after": AFTER in stages},
+        seed=seed_of(event) if config.test.random_order else None,
+        billed_minutes=_billed(plan, terms, single=single, lint=lint),
     )
 
 
-def _refuse_doubles(tiers: Sequence[Tier], files: Mapping[str, Sequence[TestFile]], config: Config) -> None:
+def _billed(plan: Plan, terms: Terms, *, single: bool, lint: bool) -> int:
+    """The minutes of all jobs. Plan, lint and gate take about one each; the single job holds them all."""
+    tests = [billed_minutes(terms.job_seconds(share.seconds)) for tier in plan.tiers for share in tier.shards]
+    return sum(tests) * len(plan.pythons) + (0 if single else 2 + lint)
+
+
+def _refuse_doubles(found: Sequence[TierFiles], config: Config) -> None:
     """Only different markers can keep the tests of a shared file apart; whether they do, the gate sees from the results."""
     holders: dict[str, list[Tier]] = {}
-    for tier in tiers:
-        for file in files[tier.name]:
+    for one in found:
+        tier = one.tier
+        for file in one.files:
             for other in holders.setdefault(file.path, []):
                 if tier.marker is None or other.marker in (None, tier.marker):
                     raise CallerMistake(
@@ -141,7 +148,7 @@ def _refuse_doubles(tiers: Sequence[Tier], files: Mapping[str, Sequence[TestFile
 
 def unassigned(plan: Plan, everything: Sequence[str]) -> tuple[str, ...]:
     """Test files that pytest would find and no tier of this plan holds."""
-    held = {file for tier in plan.tiers for shard in tier.shards for file in shard}
+    held = {file for tier in plan.tiers for share in tier.shards for file in share.every_file}
     return tuple(file for file in everything if file not in held)
 
 

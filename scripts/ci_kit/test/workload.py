@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ci_kit import split
-from ci_kit.config import Config, Tier
-from ci_kit.discovery import find_test_files
+from ci_kit.config import Config
 from ci_kit.errors import CallerMistake
 from ci_kit.inputs import Shard
-from ci_kit.plan import Plan, PlannedTier, Selection, read_plan
-from ci_kit.pytest_config import read_pytest_config
+from ci_kit.plan import Plan, PlannedTier, read_plan
+from ci_kit.shard_count import Terms
+from ci_kit.share import Selection
 from ci_kit.test.command import Size
 from ci_kit.test_count import count_tests
-
-DEFAULT_TIER = "tests"
+from ci_kit.tier_plan import find_tier, plan_tier, tiers_or_default
 
 
 @dataclass(frozen=True)
 class Workload:
-    """The tier as planned, and this shard's part of it."""
+    """The tier as planned, this shard's part of it, and the plan's seed of the random order."""
 
     tier: PlannedTier
     selection: Selection
+    seed: int | None = None
 
 
 def find_workload(root: Path, config: Config, *, plan: Path | None, tier: str, shard: Shard) -> Workload:
@@ -37,25 +36,12 @@ def find_workload(root: Path, config: Config, *, plan: Path | None, tier: str, s
             next_step=f"Choose one of: {', '.join(planned.name for planned in made.tiers)}.",
         )
     planned = made.tier(tier or made.tiers[0].name)
-    return Workload(planned, made.selection(planned.name, shard))
+    return Workload(planned, made.selection(planned.name, shard), made.seed)
 
 
 def _own_plan(root: Path, config: Config, name: str, shard: Shard) -> Plan:
-    tiers = config.tiers or (Tier(DEFAULT_TIER),)
-    planned = []
-    for tier in tiers:
-        if name in ("", tier.name):
-            files = find_test_files(root, read_pytest_config(root, tier.paths), tier.paths)
-            planned.append(
-                PlannedTier(
-                    tier.name,
-                    split.split(files, shard.count),
-                    paths=tier.paths,
-                    marker=tier.marker,
-                    env=tier.env,
-                    services=tier.services,
-                )
-            )
+    tiers = tiers_or_default(config.tiers)
+    planned = [plan_tier(find_tier(root, tier, {}), Terms(), shard.count) for tier in tiers if name in ("", tier.name)]
     if not planned:
         known = ", ".join(tier.name for tier in tiers)
         raise CallerMistake(
@@ -64,12 +50,14 @@ def _own_plan(root: Path, config: Config, name: str, shard: Shard) -> Plan:
     return Plan("", "", "", tuple(planned), ())
 
 
-def estimate(root: Path, files: Iterable[str], *, owns_unplanned: bool) -> Size | None:
-    """A guess at the work in `files`; None when there are no files to judge from."""
+def estimate(root: Path, files: Iterable[str], durations: Mapping[str, float], *, owns_unplanned: bool) -> Size | None:
+    """A guess at the work in `files`; None when there are no files to judge from. `durations` are those of their tests."""
     found = [root / file for file in files]
     if not found:
         return Size(0, 0, 0) if not owns_unplanned else None
-    return Size(len(found), sum(map(count_tests, found)), sum(map(_units, found)))
+    tests = sum(map(count_tests, found))
+    seconds = sum(durations.values()) if durations and len(durations) * 2 >= tests else None
+    return Size(len(found), tests, sum(map(_units, found)), seconds)
 
 
 def _units(path: Path) -> int:
