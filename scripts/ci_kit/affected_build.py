@@ -11,6 +11,7 @@ from ci_kit.affected_imports import DYNAMIC, import_graph, reach
 from ci_kit.affected_map import AffectedMap, Sets, TierMap, pack
 
 READ, LISTED, PROCESS = -1, -2, -3
+_STARTS = "it starts another process"
 
 
 @dataclass
@@ -102,7 +103,7 @@ def _add(process: Mapping[str, Any], tier: _Tier, run: _Run, blocks: Mapping[str
 
 def _note(tier: _Tier, index: int, name: str, block: str, line: int) -> None:
     if line == PROCESS or name == "<process>":
-        tier.always.setdefault(index, "it starts another process")
+        tier.always.setdefault(index, _STARTS)
     elif line == READ:
         tier.read.setdefault(name, set()).add(index)
     elif line == LISTED:
@@ -114,36 +115,45 @@ def _note(tier: _Tier, index: int, name: str, block: str, line: int) -> None:
 def _add_kept(tier: _Tier, blocks: Mapping[str, Blocks]) -> None:
     """A function that remembers (a cache, a global) runs in one test for others too.
 
-    So what the tests that ran it ran counts for every test that runs anything of a file that names it.
+    So what the tests that ran it ran and read counts for every test that runs anything of a file that names it.
     """
-    touched: dict[str, set[int]] = {}
-    by_test: dict[int, set[tuple[str, str]]] = {}
-    for (file, block), tests in tier.ran.items():
-        touched.setdefault(file, set()).update(tests)
-        for test in tests:
-            by_test.setdefault(test, set()).add((file, block))
-    for index, file in enumerate(tier.files):
-        touched.setdefault(file, set()).add(index)
-    added: dict[tuple[str, str], set[int]] = {}
-    own = set(tier.files)
+    touched = _touched(tier)
+    by_test = _by_test(tier)
+    naming = {file: blocks[file].names for file in touched if file in blocks}
+    added: list[tuple[set[int], set[int]]] = []
     for file, found in blocks.items():
         for block, bare in found.keeps.items():
-            runners = tier.ran.get((file, block), set())
+            runners = tier.ran.get((file, block))
             if not runners:
                 continue
-            callers = {
-                test
-                for other, tests in touched.items()
-                if bare in blocks.get(other, found).names or other == file
-                for test in tests
-            }
-            extent = {
-                place for test in runners for place in by_test[test] if place[0] not in own and place[1] != MODULE
-            }
-            for place in extent:
-                added.setdefault(place, set()).update(callers)
-    for place, tests in added.items():
-        tier.ran[place] |= tests
+            callers = set().union(*(touched[f] for f, names in naming.items() if bare in names or f == file))
+            extent = {id(tests): tests for test in runners for tests in by_test.get(test, ())}
+            added += [(tests, callers) for tests in extent.values()]
+            if all(tier.always.get(test) == _STARTS for test in runners):
+                tier.always.update((test, _STARTS) for test in callers - tier.always.keys())
+    for tests, callers in added:
+        tests.update(callers)
+
+
+def _touched(tier: _Tier) -> dict[str, set[int]]:
+    """File → tests that ran anything of it, and its own."""
+    touched: dict[str, set[int]] = {}
+    for index, file in enumerate(tier.files):
+        touched.setdefault(file, set()).add(index)
+    for (file, _), tests in tier.ran.items():
+        touched.setdefault(file, set()).update(tests)
+    return touched
+
+
+def _by_test(tier: _Tier) -> dict[int, list[set[int]]]:
+    """Test → the sets of everything that it ran and read outside of test files; a set is the one that it is kept in."""
+    own = set(tier.files)
+    found: dict[int, list[set[int]]] = {}
+    ran = [tests for (file, block), tests in tier.ran.items() if block != MODULE and file not in own]
+    for tests in (*ran, *(tests for file, tests in tier.read.items() if file not in own)):
+        for test in tests:
+            found.setdefault(test, []).append(tests)
+    return found
 
 
 def _tier(tier: _Tier, digests: Mapping[str, str]) -> TierMap:

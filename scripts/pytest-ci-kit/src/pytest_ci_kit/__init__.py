@@ -5,13 +5,17 @@ Imports only pytest and the standard library: it runs in the consumer's interpre
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Generator, List, Optional
 
 import pytest
 
 from pytest_ci_kit.agreement import Agreement
+from pytest_ci_kit.choice import Choice
 from pytest_ci_kit.distribution import Distribution
+from pytest_ci_kit.footprints import Footprints
 from pytest_ci_kit.order import Order
 from pytest_ci_kit.record import Recorder, Selector, Task, save_coverage, shorten
 from pytest_ci_kit.watchdog import Guard
@@ -19,6 +23,7 @@ from pytest_ci_kit.watchdog import Guard
 __all__: List[str] = []
 pytest_plugins = ("pytest_ci_kit.fixtures",)
 _NAME = "ci-kit-task"
+_CHOICE = "ci-kit-choice"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -29,8 +34,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, Any, None]:
     """Record the `conftest.py` that raises: pytest itself only prints it, and answers "usage error"."""
-    outcome = yield
     path = getattr(early_config.known_args_namespace, "ci_kit_task", None)
+    if path:
+        _trace(Task.read(Path(path)), early_config)
+    outcome = yield
     if path and outcome.excinfo is not None:
         error = outcome.excinfo[1]
         broken = getattr(error, "path", None)
@@ -46,11 +53,26 @@ def pytest_configure(config: pytest.Config) -> None:
     if path:
         task = Task.read(Path(path))
         recorder = Recorder(task, config)
+        choice = Choice(task.unaffected, task.environments, only=task.only)
+        task = replace(task, unaffected=choice.unaffected)
+        if task.exact is None:
+            config.pluginmanager.register(choice, _CHOICE)
         config.pluginmanager.register(_Shard(task, recorder, config), _NAME)
         config.pluginmanager.register(Distribution(task, recorder, config), "ci-kit-distribution")
         config.pluginmanager.register(Order(task.seed, task.exact, config), "ci-kit-order")
         config.pluginmanager.register(Agreement(), "ci-kit-agreement")
         config.pluginmanager.register(Guard(recorder, task.test_seconds, config), "ci-kit-guard")
+
+
+def _trace(task: Task, config: pytest.Config) -> None:
+    """Begin to record what tests depend on, before the project's first import; a controller runs no tests."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if (
+        task.record_map
+        and task.exact is None
+        and (worker or not getattr(config.known_args_namespace, "numprocesses", 0))
+    ):
+        config.pluginmanager.register(Footprints(task.root, task.record, worker or "main"), "ci-kit-footprints")
 
 
 class _Shard:
@@ -89,6 +111,9 @@ class _Shard:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Never called in a controller: it does not collect."""
         self._recorder.collected(session.items)
+        choice = session.config.pluginmanager.get_plugin(_CHOICE)
+        if choice is not None and (choice.left_out or choice.note):
+            self._recorder.chosen(choice.left_out, choice.note)
         order = session.config.pluginmanager.get_plugin("ci-kit-order")
         if order is not None and order.note:
             self._recorder.ordered_by(order.note)

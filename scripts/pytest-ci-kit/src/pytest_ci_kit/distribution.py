@@ -49,7 +49,7 @@ class Distribution:
             scope=self._task.scope,
             durations=self._task.durations,
             marks_of=lambda worker: read_marks(self._task.record, worker),
-            first=self._task.first,
+            later=self._task.unaffected,
         )
         return self._scheduling
 

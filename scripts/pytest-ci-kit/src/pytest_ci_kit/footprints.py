@@ -171,7 +171,7 @@ class Footprints:
         elif not self._tests:
             self._uncertain[""] = "another tool holds Python's monitoring, so nothing could be traced"
         data = self._data()
-        path = self._folder / f"footprints-{self._worker}.json"
+        path = self._folder / f"footprints-{self._worker}-{os.getpid()}.json"
         partial = path.with_name(f".{path.name}.{os.getpid()}")
         partial.write_text(json.dumps(data, separators=(",", ":")), encoding="utf-8")
         partial.replace(path)

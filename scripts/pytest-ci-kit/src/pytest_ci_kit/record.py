@@ -20,8 +20,9 @@ SECTION_LIMIT = 256 * 1024
 class Task:
     """What `ci-kit test run` wants. `mine` and `others` are POSIX paths from `root`.
 
-    `scope` is what stays together on one xdist worker, `durations` the known seconds of tests by id, and the tests in
-    `first` run before all others.
+    `scope` is what stays together on one xdist worker, `durations` the known seconds of tests by id. The tests in
+    `unaffected` run after all others, with `only` not at all, where the environment is one of `environments`.
+    `record_map`: write down what every test depends on.
     """
 
     root: Path
@@ -34,7 +35,10 @@ class Task:
     test_seconds: Optional[float] = None
     scope: str = "auto"
     durations: Mapping[str, float] = field(default_factory=dict)
-    first: FrozenSet[str] = frozenset()
+    unaffected: FrozenSet[str] = frozenset()
+    environments: FrozenSet[str] = frozenset()
+    only: bool = False
+    record_map: bool = False
 
     @classmethod
     def read(cls, path: Path) -> Task:
@@ -51,7 +55,10 @@ class Task:
             test_seconds=data.get("test-timeout"),
             scope=data.get("scope", "auto"),
             durations=data.get("durations") or {},
-            first=frozenset(data.get("first", ())),
+            unaffected=frozenset(data.get("unaffected") or ()),
+            environments=frozenset(data.get("environments") or ()),
+            only=bool(data.get("only")),
+            record_map=bool(data.get("record-map")),
         )
 
 
@@ -151,6 +158,10 @@ class Recorder:
     def hung(self, nodeid: str, seconds: float) -> None:
         """The test did not come back within its time limit."""
         self._write(f"hung-{self._worker}.json", {"id": nodeid, "seconds": seconds})
+
+    def chosen(self, left_out: Iterable[str], note: str) -> None:
+        """The tests that the change cannot reach and that do not run therefore; and why the map was not used."""
+        self._write(f"choice-{self._worker}.json", {"not-selected": list(left_out), "note": note})
 
     def ordered_by(self, note: str) -> None:
         """Why the tests were not shuffled."""

@@ -20,7 +20,7 @@ class KitScheduling:
     """Deals one run's tests to xdist's workers.
 
     `workers` is how many start; `durations` the known seconds by node id; `marks_of` answers the `xdist_group` marks
-    that a worker, given by its name, has seen; tests in `first` go out before all others.
+    that a worker, given by its name, has seen; tests in `later` go out after all others.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class KitScheduling:
         scope: str,
         durations: Mapping[str, float],
         marks_of: Callable[[str], Mapping[str, str]],
-        first: FrozenSet[str] = frozenset(),
+        later: FrozenSet[str] = frozenset(),
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.config = config
@@ -39,7 +39,7 @@ class KitScheduling:
         self._scope = scope
         self._durations = durations
         self._marks_of = marks_of
-        self._first = first
+        self._later = later
         self._now = now
         self._collections: Dict[Any, Optional[List[str]]] = {}
         self._collection: Optional[List[str]] = None
@@ -162,7 +162,7 @@ class KitScheduling:
             send=self._send,
             end=lambda node: node.shutdown(),
             now=self._now,
-            first=[place for place, name in enumerate(ids) if name in self._first] if self._first else (),
+            first=[place for place, name in enumerate(ids) if name not in self._later] if self._later else (),
         )
         self._dispatcher.add(*collected)
 
