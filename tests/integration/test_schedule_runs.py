@@ -155,12 +155,8 @@ def test_a_deadly_test_is_reported_once_and_all_others_run(
     ran = here.run(f"--reruns={reruns}", scope=scope)
     assert ran.code == 1, ran.output
     each_once(ran, 44)
-    assert [name for name, found in ran.outcomes.items() if found == ["failed"]] == [
-        f"test_{n}.py::test_deadly" for n in "xy"
-    ] or {name for name, found in ran.outcomes.items() if found == ["failed"]} == {
-        "test_x.py::test_deadly",
-        "test_y.py::test_deadly",
-    }
+    failed = sorted(name for name, found in ran.outcomes.items() if found == ["failed"])
+    assert failed == ["test_x.py::test_deadly", "test_y.py::test_deadly"]
 
 
 @pytest.mark.parametrize("environment", PACKAGES)
@@ -194,22 +190,22 @@ def test_names_that_differ_from_worker_to_worker(suite: Callable[..., Suite], en
     unstable = "import os, pytest\n\n\n@pytest.mark.parametrize('x', [os.getpid()])\ndef test_a(x):\n    pass\n"
     ran = suite({"test_a.py": unstable, "test_b.py": TRIVIAL.format(count=5)}, environment).run(timeout_seconds=60)
     assert ran.code == 1, ran.output
-    assert "test_a.py::test_a[" in ran.output
+    assert "gw1 collected" in ran.output
     assert not ran.outcomes
 
 
-def test_names_in_another_order(suite: Callable[..., Suite]) -> None:
-    conftest = "import os\n\n\ndef pytest_collection_modifyitems(items):\n    if os.environ.get('PYTEST_XDIST_WORKER') == 'gw1':\n        items.reverse()\n"
-    ran = suite({"conftest.py": conftest, **{f"test_{n}.py": TRIVIAL.format(count=5) for n in range(6)}}).run()
-    assert ran.code == 0, ran.output
-    each_once(ran, 30)
-
-
 def test_a_replacement_that_collects_differently(suite: Callable[..., Suite]) -> None:
-    text = "import os, pytest\n\nNAME = 'new' if os.environ['PYTEST_XDIST_WORKER'] > 'gw1' else 'old'\n\n\n@pytest.mark.parametrize('x', [NAME])\ndef test_a(x):\n    pass\n"
+    text = """\
+        import os, pytest
+
+        NAME = "new" if os.environ["PYTEST_XDIST_WORKER"] > "gw1" else "old"
+
+        @pytest.mark.parametrize("x", [NAME])
+        def test_a(x): pass
+        """
     ran = suite({"test_a.py": text, "test_b.py": DEADLY}).run(timeout_seconds=60, scope="file")
     assert ran.code == 1, ran.output
-    assert "test_a.py::test_a[new]" in ran.output
+    assert "gw2 collected" in ran.output
     assert "test_a.py::test_a[old]" in ran.outcomes
     assert all(len(found) == 1 for found in ran.outcomes.values())
 

@@ -221,7 +221,7 @@ def disagreement(here: str, ids: Sequence[str], there: str, others: Sequence[str
     """What two workers collected differently, in words, and a file that it concerns."""
     only_here = sorted(set(ids) - set(others))
     only_there = sorted(set(others) - set(ids))
-    lines = [f"{here} and {there} collected different tests, so none of them can be run in parallel."]
+    lines = [f"{there} collected other tests than {here}."]
     for name, only in ((here, only_here), (there, only_there)):
         if only:
             lines.append(f"Only {name} has {len(only)}, such as:")
