@@ -161,7 +161,9 @@ def environment(folder: Path, *packages: str) -> Path:
         "pytest-xdist",
         *packages,
     ]
-    subprocess.run(install, check=True, timeout=600)
+    done = subprocess.run(install, check=False, timeout=600, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"pip cannot install what the benchmark needs:\n{done.stderr[-2000:]}")
     return python
 
 

@@ -190,7 +190,7 @@ def test_names_that_differ_from_worker_to_worker(suite: Callable[..., Suite], en
     unstable = "import os, pytest\n\n\n@pytest.mark.parametrize('x', [os.getpid()])\ndef test_a(x):\n    pass\n"
     ran = suite({"test_a.py": unstable, "test_b.py": TRIVIAL.format(count=5)}, environment).run(timeout_seconds=60)
     assert ran.code == 1, ran.output
-    assert "gw1 collected" in ran.output
+    assert "collected other tests" in ran.output
     assert not ran.outcomes
 
 
