@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from ci_kit import schema
+from ci_kit import quarantine, schema
 from ci_kit.errors import CallerMistake
 from ci_kit.inputs import duration, ratio
 from ci_kit.service import Service, build_service, environment, wrong_services
@@ -16,22 +16,24 @@ from ci_kit.yaml_file import Document, read_yaml
 
 DEFAULT_PATH = Path(".github/ci-kit.yml")
 WITHOUT_EFFECT = (
-    "test.random-order",
-    "test.select",
-    "test.quarantine",
-    "gates.duration",
     "coverage.patch",
     "coverage.regression",
     "mutation",
-    "history",
 )
 """Keys that are accepted and checked, but that nothing acts on yet."""
+BUDGETS: Mapping[str, float] = MappingProxyType(
+    {"pull-request": 480.0, "default-branch": 900.0, "lint": 30.0, "gate": 30.0, "tiers": 180.0}
+)
+"""Seconds that the kit itself expects of a run by its kind of event, of lint, of the gate, and of each tier."""
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Tier:
-    """Tests that run together. No `paths`: pytest's own test paths. `shards` None: the planner decides."""
+    """Tests that run together. No `paths`: pytest's own test paths.
+
+    `shards` None: at most `max_shards`, as many as bring each job under `target_seconds`.
+    """
 
     name: str
     paths: tuple[str, ...] = ()
@@ -40,6 +42,8 @@ class Tier:
     after: str | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     services: Mapping[str, Service] = field(default_factory=dict)
+    target_seconds: float = 180.0
+    max_shards: int = 16
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,11 @@ class Depth:
 
 @dataclass(frozen=True)
 class TestSettings:
-    """How tests run. `workers` None: chosen from the machine; `maxfail` 0: never stop early."""
+    """How tests run. `workers` None: chosen from the machine; `maxfail` 0: never stop early.
+
+    `rerun_only` are patterns of errors (none: all failures are run again), `test_seconds` limits each test (None: only
+    `timeout_seconds` holds).
+    """
 
     scope: str = "auto"
     workers: int | None = None
@@ -61,21 +69,29 @@ class TestSettings:
     random_order: bool = True
     select: str = "affected-first"
     timeout_seconds: float = 600.0
-    quarantine: str = ".github/ci-kit-quarantine.yml"
+    quarantine: str = quarantine.DEFAULT
+    rerun_only: tuple[str, ...] = ()
+    test_seconds: float | None = None
 
     __test__ = False  # for pytest: this is no test class
 
 
 @dataclass(frozen=True)
 class Gates:
-    """Thresholds of the test gates; rates are 0-1."""
+    """Thresholds of the test gates; rates are 0-1.
+
+    `duration_seconds` holds only the budgets that the file sets, under the kind of event, `lint`, `gate` or
+    `tiers.<name>`.
+    """
 
     pass_rate: float = 1.0
     flake_rate: float = 0.02
-    duration_seconds: Mapping[str, float] = field(
-        default_factory=lambda: {"pull-request": 480.0, "default-branch": 900.0}
-    )
+    duration_seconds: Mapping[str, float] = field(default_factory=dict)
     ignored_tests: int | None = None
+
+    def budget(self, key: str) -> float | None:
+        """The budget that holds, in seconds: the file's, else the kit's own, if there is one."""
+        return self.duration_seconds.get(key, BUDGETS.get(key.partition(".")[0]))
 
 
 @dataclass(frozen=True)
@@ -192,6 +208,12 @@ def _contradictions(data: Mapping[str, Any]) -> list[tuple[schema.Place, str]]:
                 ((*place, "after"), f"{after!r} itself runs after another tier; one step of waiting is the most")
             )
         wrong += wrong_services(place, tier.get("services", NOTHING))
+    budgets = ((data.get("gates") or NOTHING).get("duration") or NOTHING).get("tiers") or NOTHING
+    wrong += [
+        (("gates", "duration", "tiers", name), f"there is no tier {name!r}{schema.suggestion(name, names)}")
+        for name in budgets
+        if names and name not in names
+    ]
     for event, depth in data.get("depth", {}).items():
         for key, known in (("tiers", names), ("python", ["newest", *data.get("python", [])])):
             listed = depth.get(key, [])
@@ -220,14 +242,13 @@ def _build(name: str, data: Mapping[str, Any]) -> Config:
             select=test.get("select", default_test.select),
             timeout_seconds=duration(test["timeout"]) if "timeout" in test else default_test.timeout_seconds,
             quarantine=test.get("quarantine", default_test.quarantine),
+            rerun_only=tuple(test.get("rerun-only", ())),
+            test_seconds=duration(test["test-timeout"]) if "test-timeout" in test else None,
         ),
         gates=Gates(
             pass_rate=ratio(gates["pass-rate"]) if "pass-rate" in gates else default_gates.pass_rate,
             flake_rate=ratio(gates["flake-rate"]) if "flake-rate" in gates else default_gates.flake_rate,
-            duration_seconds={
-                **default_gates.duration_seconds,
-                **{k: duration(v) for k, v in gates.get("duration", {}).items()},
-            },
+            duration_seconds=_budgets(gates.get("duration", NOTHING)),
             ignored_tests=_count(gates.get("ignored-tests")),
         ),
         coverage=_coverage(data.get("coverage") or NOTHING),
@@ -241,6 +262,11 @@ def _build(name: str, data: Mapping[str, Any]) -> Config:
         history=data.get("history", "cache"),
         without_effect=tuple(key for key in WITHOUT_EFFECT if _sets(data, key)),
     )
+
+
+def _budgets(data: Mapping[str, Any]) -> dict[str, float]:
+    plain = {key: duration(value) for key, value in data.items() if key != "tiers"}
+    return plain | {f"tiers.{name}": duration(value) for name, value in data.get("tiers", NOTHING).items()}
 
 
 def _sets(data: Mapping[str, Any], key: str) -> bool:
@@ -271,6 +297,8 @@ def _tier(data: Mapping[str, Any]) -> Tier:
         after=data.get("after"),
         env=environment(data.get("env", NOTHING)),
         services={name: build_service(service) for name, service in data.get("services", NOTHING).items()},
+        target_seconds=duration(data["target"]) if "target" in data else Tier.target_seconds,
+        max_shards=int(data.get("max-shards", Tier.max_shards)),
     )
 
 

@@ -14,6 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
@@ -21,6 +22,7 @@ from ci_kit.errors import CallerMistake, InfrastructureFailure, KitError
 
 Level = Literal["error", "warning", "notice"]
 ANNOTATIONS_PER_STEP = 10
+LONGEST_JOB = timedelta(days=5)
 SUMMARY_BYTES = 1024 * 1024
 _STEP_FILES = ("GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STATE", "GITHUB_STEP_SUMMARY")
 _NOTE = "\n\n*The summary was cut here: it is larger than GitHub shows (1 MiB). The report has all of it.*\n"
@@ -31,6 +33,16 @@ def without_runners_own(environ: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value for name, value in environ.items() if name not in _STEP_FILES and not name.startswith("ACTIONS_")
     }
+
+
+def job_started(environ: Mapping[str, str], now: datetime) -> datetime:
+    """When the runner began this job, which is when it wrote the event's file; `now` where that says nothing."""
+    try:
+        written = Path(environ.get("GITHUB_EVENT_PATH") or "").stat().st_mtime
+    except OSError:
+        return now
+    found = datetime.fromtimestamp(written, UTC)
+    return found if timedelta() <= now - found <= LONGEST_JOB else now
 
 
 def shares_its_folders(environ: Mapping[str, str]) -> bool:

@@ -40,8 +40,8 @@ def write(root: Path, files: dict[str, str]) -> Path:
     return root
 
 
-def run_step(root: Path, verb: str, *, payload: object = None, **environ: str) -> Step:
-    """`ci-kit pipeline <verb>` in the checkout `root`; keyword arguments are environment variables."""
+def run_step(root: Path, verb: str, *, payload: object = None, room: str = "pipeline", **environ: str) -> Step:
+    """`ci-kit <room> <verb>` in the checkout `root`; keyword arguments are environment variables."""
     temp = root.parent / "runner-temp"
     temp.mkdir(exist_ok=True)
     files = {name: temp / name for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_EVENT_PATH")}
@@ -61,7 +61,7 @@ def run_step(root: Path, verb: str, *, payload: object = None, **environ: str) -
         **{name: str(path) for name, path in files.items()},
     }
     done = subprocess.run(
-        [str(ROOT / "scripts" / "ci-kit"), "pipeline", verb],
+        [str(ROOT / "scripts" / "ci-kit"), room, verb],
         cwd=root,
         env=usual | environ,
         stdout=subprocess.PIPE,

@@ -13,7 +13,9 @@ COMMIT = "c" * 40
 def result(test: str, outcome: str = "passed", **more: object) -> dict[str, Any]:
     """One entry of `results`."""
     usual = {"seconds": 0.1, "attempts": 1, "flaky": False, "worker": "gw0", "message": None, "file": None}
-    return {"id": test, "outcome": outcome, **usual, "line": None, "at": None, **more}
+    found = {"class": None, "evidence": None, "reproduce": None, "polluter": None, "quarantined": False}
+    phases = {"setup": 0.01, "call": 0.08, "teardown": 0.01}
+    return {"id": test, "outcome": outcome, **usual, "line": None, "at": None, "phases": phases, **found, **more}
 
 
 def leg_report(
@@ -48,6 +50,9 @@ def leg_report(
         "seconds": 1.5,
         "workers": 2,
         "seed": 7,
+        "unstable": [],
+        "quarantine": [],
+        "schedule": None,
         "coverage": None,
         "notes": [],
     }

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ci_kit.config import Config
+from ci_kit.config import BUDGETS, Config
 
 from tooling.yaml_files import ROOT, YamlFile, all_files
 
@@ -114,7 +114,7 @@ def _defaults() -> dict[str, str]:
             value = getattr(settings, field.name)
             key = f"{section}.{field.name.removesuffix('_seconds').replace('_', '-')}"
             if key == "gates.duration":
-                found |= {f"{key}.{event}": _duration(seconds) for event, seconds in value.items()}
+                found |= {f"{key}.{what}": _duration(seconds) for what, seconds in BUDGETS.items()}
             else:
                 found[key] = _shown(field.name, value)
     return found
@@ -135,7 +135,7 @@ def _shown(name: str, value: object) -> str:
 
 
 def _duration(seconds: float) -> str:
-    return f"{seconds / 60:g}m"
+    return f"{seconds / 60:g}m" if seconds >= 60 else f"{seconds:g}s"
 
 
 def _code(value: object) -> str:

@@ -25,7 +25,7 @@ depth:
   default-branch: {tiers: all, python: all}
   other: {tiers: [unit], python: ["3.11"]}
 test: {scope: file, workers: 4, reruns: 0, maxfail: 0, random-order: false, select: all, timeout: 1h5m, quarantine: q.yml}
-gates: {pass-rate: 99.5%, flake-rate: 0%, duration: {pull-request: 90s}, ignored-tests: 0}
+gates: {pass-rate: 99.5%, flake-rate: 0%, duration: {pull-request: 90s, tiers: {unit: 1m}}, ignored-tests: 0}
 coverage: {total: 85, components: {core: {paths: ["src/core/**"], min: 95}}, patch: 90, file-floor: 10.5, regression: forbid, source: [src]}
 mutation: {critical: ["app/core/jwt.py"], label: mutate, budget: 7m, policies: {"app/core/**": {min-score: 90}}}
 secrets: {required: [JWT_SECRET_KEY]}
@@ -76,7 +76,17 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     assert (test.scope, test.workers, test.reruns, test.maxfail, test.random_order) == ("file", 4, 0, 0, False)
     assert (test.select, test.timeout_seconds, test.quarantine) == ("all", 3900.0, "q.yml")
     assert (found.gates.pass_rate, found.gates.flake_rate, found.gates.ignored_tests) == (0.995, 0.0, 0)
-    assert found.gates.duration_seconds == {"pull-request": 90.0, "default-branch": 900.0}
+    assert found.gates.duration_seconds == {"pull-request": 90.0, "tiers.unit": 60.0}
+    budgets = {
+        key: found.gates.budget(key) for key in ("pull-request", "default-branch", "other", "tiers.unit", "tiers.x")
+    }
+    assert budgets == {
+        "pull-request": 90.0,
+        "default-branch": 900.0,
+        "other": None,
+        "tiers.unit": 60.0,
+        "tiers.x": 180.0,
+    }
     coverage = found.coverage
     assert coverage.components == (Component("core", ("src/core/**",), 95),)
     assert (coverage.total, coverage.patch, coverage.file_floor, coverage.regression) == (85, 90, 10.5, "forbid")
@@ -93,7 +103,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
 
 def test_a_key_without_effect_is_known_only_where_it_is_set(tmp_path: Path) -> None:
     text = "test: {select: all, reruns: 1}\ngates: {pass-rate: 98%}\nmutation: {}\ncoverage: {regression: allow}\n"
-    assert load(tmp_path, text).without_effect == ("test.select", "coverage.regression")
+    assert load(tmp_path, text).without_effect == ("coverage.regression",)
 
 
 def test_a_whole_number_may_be_written_with_a_point(tmp_path: Path) -> None:

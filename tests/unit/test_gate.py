@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 from ci_kit.config import Gates
 from ci_kit.errors import Exit
+from ci_kit.pipeline import thresholds
 from ci_kit.pipeline.evidence import MOST_BYTES, printable, read_evidence
-from ci_kit.pipeline.gate import Kind, Verdict, judge
+from ci_kit.pipeline.findings import Kind, Verdict
+from ci_kit.pipeline.gate import judge
 from ci_kit.plan import AFTER, Plan, PlannedTier
+from ci_kit.share import Share
 from hypothesis import given
 from hypothesis import strategies as st
 from tooling.leg_reports import COMMIT, leg_report, result
@@ -22,7 +25,7 @@ PLAN = Plan(
     "ci",
     "pull-request",
     COMMIT,
-    (PlannedTier("unit", (("test_a.py",), ("test_b.py",))),),
+    (PlannedTier("unit", (Share(("test_a.py",)), Share(("test_b.py",)))),),
     ("3.12",),
     {"lint": True, "test": True, "test-after": False},
 )
@@ -69,7 +72,7 @@ def test_all_green(tmp_path: Path) -> None:
 def test_one_failing_test_is_one_finding(tmp_path: Path) -> None:
     """The job that failed and the shard that failed say nothing more than the test, so they are left out."""
     verdict = judged(tmp_path, failing(usual(), 1), RED)
-    assert said(verdict) == "TQ-02: Pass rate: 99 % (1 of 100 tests failed), wanted at least 100 %."
+    assert said(verdict) == "TQ-02: Pass rate: 99 % (1 of 100 tests failed), wanted at least 100 %: 1 too many."
     assert verdict.exit is Exit.NO
     [failure] = verdict.failures
     assert (failure.id, failure.message) == ("test_a.py::test_0", "assert 1 == 2")
@@ -89,11 +92,9 @@ def test_whole_numbers_decide_about_the_pass_rate(rate: float, failures: int, gr
 
 @given(percent=st.integers(0, 1000), ran=st.integers(1, 5000), data=st.data())
 def test_the_pass_rate_is_exact(percent: int, ran: int, data: st.DataObject) -> None:
-    from ci_kit.pipeline.gate import _thresholds  # noqa: PLC0415
-
     bad = data.draw(st.integers(0, ran))
-    counts = {"passed": ran - bad, "failed": bad}
-    rate, *_ = _thresholds(counts, 0, 0, Gates(pass_rate=float(f"{percent / 10}") / 100))
+    tally = thresholds.Tally(ran=ran, bad=bad, excused=0, flaky=0, unexplained=0, reasons=())
+    rate, *_ = thresholds.judged(tally, Gates(pass_rate=float(f"{percent / 10}") / 100))
     assert rate.holds == ((ran - bad) * 1000 >= percent * ran)
     assert ("100 %" in rate.found) == (bad == 0)
 
@@ -235,11 +236,11 @@ def test_a_leg_of_an_attempt_before_the_plan_proves_nothing(tmp_path: Path) -> N
 
 
 def test_a_second_stage_that_never_came(tmp_path: Path) -> None:
-    tiers = (*PLAN.tiers, PlannedTier("slow", (("test_s.py",),), stage=AFTER))
+    tiers = (*PLAN.tiers, PlannedTier("slow", (Share(("test_s.py",)),), stage=AFTER))
     plan = Plan("ci", "pull-request", COMMIT, tiers, ("3.12",), {"lint": True, "test": True, "test-after": True})
     verdict = judged(tmp_path, failing(usual(), 1), RED | {"test-after": "skipped"}, plan=plan)
     assert said(verdict) == (
-        "TQ-02: Pass rate: 99 % (1 of 100 tests failed), wanted at least 100 %.\n"
+        "TQ-02: Pass rate: 99 % (1 of 100 tests failed), wanted at least 100 %: 1 too many.\n"
         "test-after: The job test-after was announced but did not run."
     )
     assert "mend that first" in verdict.findings[1].next_step
@@ -251,7 +252,10 @@ SHARED = Plan(
     "ci",
     "pull-request",
     COMMIT,
-    (PlannedTier("fast", (("a.py",),), marker="not slow"), PlannedTier("net", (("a.py",),), marker="net")),
+    (
+        PlannedTier("fast", (Share(("a.py",)),), marker="not slow"),
+        PlannedTier("net", (Share(("a.py",)),), marker="net"),
+    ),
     ("3.11", "3.12"),
     {"test": True},
 )
@@ -282,7 +286,7 @@ def test_a_shared_file_that_cannot_be_imported_ran_nowhere(tmp_path: Path) -> No
     for report in reports.values():
         report.update(results=[result("a.py", "error")], collected=[], verdict="failed")
     verdict = judged(tmp_path, reports, RED, plan=SHARED)
-    assert said(verdict) == "TQ-02: Pass rate: 0 % (4 of 4 tests failed), wanted at least 100 %."
+    assert said(verdict) == "TQ-02: Pass rate: 0 % (4 of 4 tests failed), wanted at least 100 %: 4 too many."
 
 
 @pytest.mark.parametrize(("flaky", "green"), [(2, True), (3, False)])
@@ -292,7 +296,7 @@ def test_the_flake_rate(flaky: int, green: bool, tmp_path: Path) -> None:
         entry.update(flaky=True, attempts=2)
     verdict = judged(tmp_path, reports)
     assert (not verdict.findings) is green
-    assert verdict.flaky == tuple(f"test_a.py::test_{number}" for number in range(flaky))
+    assert [test.id for test in verdict.flaky] == [f"test_a.py::test_{number}" for number in range(flaky)]
 
 
 @pytest.mark.parametrize(("limit", "green"), [(None, True), (3, True), (2, False), (0, False)])
@@ -321,14 +325,16 @@ def test_a_file_that_could_not_be_collected_is_a_failure(tmp_path: Path) -> None
 
 
 def test_a_test_that_fails_everywhere_is_listed_once(tmp_path: Path) -> None:
-    plan = Plan("ci", "pull-request", COMMIT, (PlannedTier("unit", (("a.py",),)),), ("3.11", "3.12"), {"test": True})
+    plan = Plan(
+        "ci", "pull-request", COMMIT, (PlannedTier("unit", (Share(("a.py",)),)),), ("3.11", "3.12"), {"test": True}
+    )
     reports = {p: leg_report(["a.py"], [result("a.py::t", "failed")], python=p) for p in plan.pythons}
     [failure] = judged(tmp_path, reports, RED, plan=plan).failures
     assert [leg.python for leg in failure.legs] == ["3.11", "3.12"]
 
 
 def test_a_single_artifact_is_unpacked_straight_into_the_folder(tmp_path: Path) -> None:
-    plan = Plan("ci", "pull-request", COMMIT, (PlannedTier("unit", (("a.py",),)),), ("3.12",), {"test": True})
+    plan = Plan("ci", "pull-request", COMMIT, (PlannedTier("unit", (Share(("a.py",)),)),), ("3.12",), {"test": True})
     (tmp_path / "test.json").write_text(json.dumps(leg_report(["a.py"], [result("a.py::t")])), encoding="utf-8")
     assert judge(plan, GREEN, read_evidence(tmp_path, "ci"), Gates()).findings == ()
 

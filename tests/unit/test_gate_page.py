@@ -11,14 +11,16 @@ from ci_kit.config import Gates
 from ci_kit.inputs import Shard
 from ci_kit.pipeline import gate_page
 from ci_kit.pipeline.evidence import Evidence, printable, read_evidence
-from ci_kit.pipeline.gate import Failure, Verdict, judge
+from ci_kit.pipeline.findings import Failure, FlakyTest, Verdict
+from ci_kit.pipeline.gate import judge
 from ci_kit.plan import Leg, Plan, PlannedTier
+from ci_kit.share import Share
 from hypothesis import given
 from hypothesis import strategies as st
 from tooling.leg_reports import COMMIT, leg_report, result
 
 PLAN = Plan(
-    "ci", "pull-request", COMMIT, (PlannedTier("unit", (("a.py",),)),), ("3.12",), {"lint": False, "test": True}
+    "ci", "pull-request", COMMIT, (PlannedTier("unit", (Share(("a.py",)),)),), ("3.12",), {"lint": False, "test": True}
 )
 HOSTILE = [
     "a.py::t[<img src=x onerror=alert(1)>]",
@@ -87,7 +89,7 @@ def test_hostile_text_stays_text(test: str, tmp_path: Path) -> None:
 def test_any_text_fits_one_table_cell(text: str) -> None:
     shown = printable(text)
     failure = Failure(shown, (Leg("unit", "3.12", Shard(1, 1)),), shown)
-    page = gate_page.page(PLAN, {}, Evidence({}), Verdict((), (), {}, (shown,), (failure,)), None)
+    page = gate_page.page(PLAN, {}, Evidence({}), Verdict((), (), {}, (FlakyTest(shown),), (failure,)), None)
     row = next(line for line in page.splitlines() if line.startswith(("| `", "| <code>")))
     # GitHub's own reader of tables takes a backslash and the mark behind it together, code or not.
     assert re.sub(r"\\[!-/:-@\[-`{-~]", "", row).count("|") == 4

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from ci_kit.markdown import code, text
+from ci_kit.pipeline import gate_trend
 from ci_kit.pipeline.evidence import Evidence
-from ci_kit.pipeline.gate import Failure, Verdict
+from ci_kit.pipeline.findings import Failure, FlakyTest, Judged, Verdict
 from ci_kit.plan import Plan
 
 SHOWN = 20
@@ -15,8 +16,14 @@ SHOWN_LEGS = 2
 
 def page(plan: Plan, jobs: dict[str, str], evidence: Evidence, verdict: Verdict, coverage: float | None) -> str:
     """The summary: verdict, reasons with next steps, failed tests, then the figures."""
-    parts = [headline(verdict, coverage), "", *_findings(verdict), *_failures(verdict.failures), *_flaky(verdict)]
-    figures = [*_tests(plan, evidence), "", *_gates(verdict), "", _jobs(plan, jobs)]
+    parts = [headline(verdict, coverage), "", *_findings(verdict), *_failures("Failed tests", verdict.failures)]
+    parts += [
+        *_failures("Failed in quarantine, not judged", verdict.quarantined),
+        *_flaky(verdict.flaky),
+        *_warnings(verdict),
+    ]
+    figures = [*_tests(plan, evidence), "", *_gates(verdict), "", *_reasons(verdict), *gate_trend.chart(verdict.trend)]
+    figures.append(_jobs(plan, jobs))
     if verdict.findings:
         figures = ["<details><summary>Figures of this run</summary>", "", *figures, "", "</details>"]
     return "\n".join([*parts, *figures])
@@ -46,7 +53,7 @@ def _findings(verdict: Verdict) -> list[str]:
     return ["| What is wrong | What to do | Gate |", "|:--|:--|:--|", *rows, *tail, ""]
 
 
-def _failures(failures: tuple[Failure, ...]) -> list[str]:
+def _failures(title: str, failures: tuple[Failure, ...]) -> list[str]:
     if not failures:
         return []
     rows = []
@@ -54,19 +61,45 @@ def _failures(failures: tuple[Failure, ...]) -> list[str]:
         legs = [text(leg) for leg in failure.legs[:SHOWN_LEGS]]
         more = len(failure.legs) - len(legs)
         where = "<br>".join([*legs, *([f"and {more} more"] if more else [])])
-        rows.append(f"| {code(failure.id)} | {text(failure.message[:200])} | {where} |")
+        rows.append(f"| {code(failure.id)} | {_why(failure)} | {where} |")
     more = len(failures) - SHOWN
     tail = ["", f"… and {more} more, in the logs of the test jobs."] if more > 0 else []
-    return ["### Failed tests", "", "| Test | Why | Where |", "|:--|:--|:--|", *rows, *tail, ""]
+    return [f"### {title}", "", "| Test | Why | Where |", "|:--|:--|:--|", *rows, *tail, ""]
 
 
-def _flaky(verdict: Verdict) -> list[str]:
-    if not verdict.flaky:
+def _why(failure: Failure) -> str:
+    parts = [text(failure.message[:200])]
+    parts += [text(failure.why[:300])] if failure.why else []
+    parts += [code(failure.reproduce[:300])] if failure.reproduce else []
+    return "<br>".join(parts)
+
+
+def _flaky(flaky: tuple[FlakyTest, ...]) -> list[str]:
+    if not flaky:
         return []
-    more = len(verdict.flaky) - SHOWN
-    rows = [f"- {code(test)}" for test in verdict.flaky[:SHOWN]]
+    more = len(flaky) - SHOWN
+    rows = [f"- {code(test.id)}{_lately(test)}" for test in flaky[:SHOWN]]
     tail = [f"- … and {more} more"] if more > 0 else []
     return ["### Flaky tests (passed only when run again)", "", *rows, *tail, ""]
+
+
+def _lately(test: FlakyTest) -> str:
+    return f": also in {test.in_runs} of the last {test.runs} runs" if test.in_runs else ""
+
+
+def _warnings(verdict: Verdict) -> list[str]:
+    rows = [f"- ⚠️ {text(warned.message)} {warned.gate}" for warned in verdict.warnings[:SHOWN]]
+    return [*rows, ""] if rows else []
+
+
+def _reasons(verdict: Verdict) -> list[str]:
+    """Why tests did not run; what gives no reason comes as such."""
+    if not verdict.reasons:
+        return []
+    rows = [f"| {number} | {text(reason) or 'no reason given'} |" for reason, number in verdict.reasons[:SHOWN]]
+    more = sum(number for _, number in verdict.reasons[SHOWN:])
+    tail = ["", f"… and {more} more tests for other reasons, in gate.json."] if more else []
+    return ["| Did not run | Reason |", "|--:|:--|", *rows, *tail, ""]
 
 
 def _tests(plan: Plan, evidence: Evidence) -> list[str]:
@@ -88,10 +121,14 @@ def _tests(plan: Plan, evidence: Evidence) -> list[str]:
 
 def _gates(verdict: Verdict) -> list[str]:
     rows = [
-        f"| {'✅' if g.holds else '❌'} {text(g.name)} | {text(g.found)} | {text(g.wanted)} | {g.gate} |"
-        for g in verdict.judged
+        f"| {_mark(gate)} {text(gate.name)} | {text(gate.found)} | {text(gate.wanted)} | {text(gate.off)} | {gate.gate} |"
+        for gate in verdict.judged
     ]
-    return ["| Threshold | Found | Wanted | Gate |", "|:--|:--|:--|:--|", *rows]
+    return ["| Threshold | Found | Wanted | How far | Gate |", "|:--|:--|:--|:--|:--|", *rows]
+
+
+def _mark(gate: Judged) -> str:
+    return "✅" if gate.holds else "❌" if gate.binding else "⚠️"
 
 
 def _jobs(plan: Plan, jobs: dict[str, str]) -> str:

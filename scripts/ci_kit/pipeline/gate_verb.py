@@ -5,17 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date, datetime
 from pathlib import Path
 
 from ci_kit import inputs
-from ci_kit.config import load_config
+from ci_kit.config import Config, load_config
 from ci_kit.errors import CallerMistake, InfrastructureFailure, KitError
-from ci_kit.github import Annotation
+from ci_kit.github import Annotation, job_started
+from ci_kit.history import NAME, History, read_history, write_history
 from ci_kit.inputs import setting
-from ci_kit.pipeline.evidence import printable, read_evidence
-from ci_kit.pipeline.gate import Finding, Kind, Verdict, judge
+from ci_kit.pipeline.collection import read_collection
+from ci_kit.pipeline.durations import Spent
+from ci_kit.pipeline.evidence import Evidence, printable, read_evidence
+from ci_kit.pipeline.findings import Finding, Kind, Verdict
+from ci_kit.pipeline.gate import Surroundings, judge
 from ci_kit.pipeline.gate_page import page
+from ci_kit.pipeline.mapping import new_map
+from ci_kit.pipeline.remember import remember
 from ci_kit.plan import Plan, read_plan
+from ci_kit.quarantine import Quarantine, read_quarantine
 from ci_kit.report import read_report, report_folder, write_report
 from ci_kit.tools import Tools
 
@@ -51,20 +59,35 @@ def run(given: GateInputs, tools: Tools) -> int:
     tools.workflow.output("report", str(folder / "gate.json"))
     tools.workflow.output("artifact", f"{given.name}-gate-a{tools.event.run_attempt}")
     try:
-        plan, verdict, coverage, summary = _judge(given, folder, tools)
+        known = _read(given, folder, tools)
     except KitError as error:
         tools.workflow.output("verdict", "failed")
         found = Finding(Kind.UNPROVEN, "gate", printable(error.message), error.next_step)
-        nothing = Verdict((found,), (), {}, (), ())
-        write_report(folder, "gate", _report(tools.event.sha, given.jobs or {}, nothing, None))
+        write_report(folder, "gate", _report(tools.event.sha, given.jobs or {}, Verdict((found,)), None))
         raise
-    write_report(folder, "gate", _report(plan.commit, given.jobs or {}, verdict, coverage))
-    _say(summary, verdict, tools)
+    verdict = judge(known.plan, known.jobs, known.evidence, known.config.gates, known.around)
+    coverage, more = _coverage(folder)
+    verdict = replace(verdict, findings=(*verdict.findings, *more))
+    write_report(folder, "gate", _report(known.plan.commit, known.jobs, verdict, coverage))
+    _say(page(known.plan, known.jobs, known.evidence, verdict, coverage), verdict, tools)
+    if known.config.history != "none" and tools.event.on_default_branch:
+        _remember(known, folder, tools)
     return verdict.exit
 
 
-def _judge(given: GateInputs, folder: Path, tools: Tools) -> tuple[Plan, Verdict, float | None, str]:
-    """The plan, the verdict, the total coverage in percent, and the summary."""
+@dataclass(frozen=True)
+class _Known:
+    """Everything to judge by."""
+
+    plan: Plan
+    jobs: dict[str, str]
+    evidence: Evidence
+    config: Config
+    around: Surroundings
+    results: Path
+
+
+def _read(given: GateInputs, folder: Path, tools: Tools) -> _Known:
     jobs = given.jobs
     if jobs is None:
         raise CallerMistake(
@@ -77,13 +100,60 @@ def _judge(given: GateInputs, folder: Path, tools: Tools) -> tuple[Plan, Verdict
             f"the job plan ended with {jobs.get('plan', 'no result')!r}, so nothing is known of what had to run.",
             next_step="Its log says why; mend that and run again.",
         )
-    plan = read_plan(given.plan or folder / "plan.json")
-    config = load_config(tools.event.workspace, given.config)
-    evidence = read_evidence(given.data or folder / "results", plan.name)
-    verdict = judge(plan, jobs, evidence, config.gates)
-    coverage, more = _coverage(folder)
-    verdict = replace(verdict, findings=(*verdict.findings, *more))
-    return plan, verdict, coverage, page(plan, jobs, evidence, verdict, coverage)
+    place = given.plan or folder / "plan.json"
+    plan = read_plan(place)
+    root = tools.event.workspace
+    config = load_config(root, given.config)
+    results = given.data or folder / "results"
+    now = tools.clock.now()
+    collection = read_collection(results, plan.name, plan.commit)
+    history = History() if config.history == "none" else read_history(place.with_name(NAME))[0]
+    around = Surroundings(
+        history=history,
+        spent=Spent(
+            run=_wall(plan, tools.event.run_attempt, now),
+            lint=collection.lint_seconds if collection else None,
+            gate=(now - job_started(tools.environ, now)).total_seconds(),
+        ),
+        collection=collection,
+        quarantine=_quarantine(root, config, now.date()),
+        all_tiers={tier.name for tier in plan.tiers} >= {tier.name for tier in config.tiers},
+        today=now.date(),
+    )
+    return _Known(plan, jobs, read_evidence(results, plan.name), config, around, results)
+
+
+def _wall(plan: Plan, attempt: int, now: datetime) -> float | None:
+    """Seconds since the plan's job began. Of a re-run of failed jobs they say nothing: people decided when it starts."""
+    try:
+        started = datetime.fromisoformat(plan.started)
+    except ValueError:
+        return None
+    if attempt != plan.attempt or started.tzinfo is None or started > now:
+        return None
+    return (now - started).total_seconds()
+
+
+def _quarantine(root: Path, config: Config, today: date) -> Quarantine:
+    return read_quarantine(root, config.test.quarantine, today)
+
+
+def _remember(known: _Known, folder: Path, tools: Tools) -> None:
+    """Lay the new history where the workflow saves it from; a failure here makes no run red."""
+    merged = remember(
+        known.around.history, known.plan, known.evidence, tools.event, tools.clock.now(), known.around.spent.run
+    )
+    try:
+        path = write_history(folder / "history", merged)
+    except InfrastructureFailure as error:
+        tools.workflow.log(f"The history is not kept: {error.message}")
+        return
+    tools.workflow.output("history", str(path))
+    if said := new_map(
+        known.results, known.plan.name, known.plan.commit, tools.event.workspace, tools.runner, path.parent
+    ):
+        tools.workflow.log(said)
+    tools.workflow.log(f"The history knows {len(merged.runs)} runs now.")
 
 
 def _coverage(folder: Path) -> tuple[float | None, list[Finding]]:
@@ -111,14 +181,19 @@ def _say(summary: str, verdict: Verdict, tools: Tools) -> None:
     count = len(verdict.findings)
     workflow.log("Gate: green." if not count else f"Gate: red, for {count} reason{'' if count == 1 else 's'}:")
     for finding in verdict.findings:
-        workflow.log(f"  {finding.gate}: {finding.message} {finding.next_step}")
-        workflow.annotate(Annotation("error", f"{finding.message} {finding.next_step}", title=f"Gate {finding.gate}"))
+        said = f"{finding.message} {finding.next_step}"
+        where = f"{finding.file}:{finding.line}: " if finding.file else ""
+        workflow.log(f"  {finding.gate}: {where}{said}")
+        workflow.annotate(Annotation("error", said, finding.file, finding.line, title=f"Gate {finding.gate}"))
     for failure in verdict.failures[:MOST_LOGGED]:
         workflow.log(f"  failed: {failure.id} ({', '.join(map(str, failure.legs))}): {failure.message}")
     if len(verdict.failures) > MOST_LOGGED:
         workflow.log(f"  and {len(verdict.failures) - MOST_LOGGED} more failed tests.")
+    for warned in verdict.warnings:
+        workflow.log(f"  {warned.gate}: {warned.message}")
+        workflow.annotate(Annotation("warning", warned.message, title=f"Gate {warned.gate}"))
     for judged in verdict.judged:
-        workflow.log(f"  {judged.gate} {judged.name}: {judged.found}, wanted {judged.wanted}")
+        workflow.log(f"  {judged.gate} {judged.name}: {judged.found}, wanted {judged.wanted}: {judged.off}")
 
 
 def _report(commit: str, jobs: Mapping[str, str], verdict: Verdict, coverage: float | None) -> dict[str, object]:
@@ -129,13 +204,24 @@ def _report(commit: str, jobs: Mapping[str, str], verdict: Verdict, coverage: fl
         "jobs": dict(jobs),
         "counts": dict(sorted(verdict.counts.items())),
         "coverage": coverage,
-        "flaky": list(verdict.flaky),
+        "flaky": [test.id for test in verdict.flaky],
+        "quarantined": [test.id for test in verdict.quarantined],
+        "reasons": [{"reason": reason, "tests": number} for reason, number in verdict.reasons],
         "gates": [
-            {"gate": j.gate, "name": j.name, "found": j.found, "wanted": j.wanted, "holds": j.holds}
-            for j in verdict.judged
+            {
+                "gate": gate.gate,
+                "name": gate.name,
+                "found": gate.found,
+                "wanted": gate.wanted,
+                "off": gate.off,
+                "holds": gate.holds,
+                "binding": gate.binding,
+            }
+            for gate in verdict.judged
         ],
         "findings": [
             {"kind": f.kind.name.lower(), "gate": f.gate, "message": f.message, "next-step": f.next_step}
             for f in verdict.findings
         ],
+        "warnings": [{"gate": warned.gate, "message": warned.message} for warned in verdict.warnings],
     }

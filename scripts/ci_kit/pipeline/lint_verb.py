@@ -1,11 +1,16 @@
-"""`pipeline lint`: run the consumer's own lint and type-check commands, all of them, and say which failed."""
+"""`pipeline lint`: run the consumer's own lint and type-check commands, all of them, and say which failed.
+
+Its job has the project's environment anyway, and is beside the test jobs: so it also collects every test once, which
+lets the gate prove that the plan missed none.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shlex
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +20,9 @@ from ci_kit.errors import CallerMistake, Exit
 from ci_kit.github import Annotation, without_runners_own
 from ci_kit.inputs import setting
 from ci_kit.markdown import code
+from ci_kit.markdown import text as plain
+from ci_kit.pipeline import planning
+from ci_kit.pipeline.collecting import Collected, collect
 from ci_kit.process import Completed
 from ci_kit.project import read_project
 from ci_kit.report import report_folder, write_report
@@ -30,6 +38,8 @@ class LintInputs:
     """Inputs of `pipeline lint`."""
 
     config: Path | None = setting(None, inputs.path, "configuration file (default .github/ci-kit.yml)")
+    name: str = setting("ci", inputs.short_name, "name of this call, part of artifact names and cache keys")
+    single: bool = setting(False, inputs.boolean, "one job: no other one collects, so there is nothing to compare")
     venv: Path | None = setting(None, inputs.path, "environment whose programs are used (default: PATH)")
 
 
@@ -102,7 +112,12 @@ def run(given: LintInputs, tools: Tools) -> int:
         environ["PATH"] = f"{given.venv / 'bin'}:{environ.get('PATH', '')}"
     done = [_run(command, root, environ, tools) for command in commands]
     _say(done, tools)
-    write_report(report_folder(tools.environ), "lint", _report(done))
+    tiers = () if given.single else planning.tiers_of(config, planning.event_kind(tools.event))
+    collected = list(collect(tiers, root, environ, tools))
+    _say_collected(collected, tools)
+    report = write_report(report_folder(tools.environ), "lint", _report(given.name, done, collected, tools))
+    tools.workflow.output("report", str(report))
+    tools.workflow.output("artifact", f"{given.name}-lint-a{tools.event.run_attempt}")
     if absent := [ran.command for ran in done if ran.failed and ran.result is None]:
         raise CallerMistake(
             f"lint: the program {absent[0].argv[0]!r} of {absent[0].text!r} is not installed.",
@@ -151,9 +166,20 @@ def _say(done: list[Ran], tools: Tools) -> None:
             tools.workflow.annotate(Annotation("error", text, title="Lint"))
 
 
-def _report(done: list[Ran]) -> dict[str, object]:
+def _say_collected(collected: Sequence[Collected], tools: Tools) -> None:
+    for tier in collected:
+        count = "not collected" if tier.collected is None else f"{len(tier.collected)} tests collected"
+        tools.workflow.log(f"tests: {tier.tier}: {count} in {tier.seconds:.1f} s. {tier.note}".rstrip())
+    if notes := [f"- {plain(tier.note)}" for tier in collected if tier.note]:
+        tools.workflow.summary("\n".join(notes))
+
+
+def _report(name: str, done: Sequence[Ran], collected: Sequence[Collected], tools: Tools) -> dict[str, object]:
     return {
         "schema": "ci-kit/lint/1",
+        "name": name,
+        "commit": tools.event.sha,
+        "attempt": tools.event.run_attempt,
         "commands": [
             {
                 "command": ran.command.text,
@@ -162,4 +188,20 @@ def _report(done: list[Ran]) -> dict[str, object]:
             }
             for ran in done
         ],
+        "collection": [
+            {
+                "tier": tier.tier,
+                "digest": None if tier.collected is None else _digest(tier.collected),
+                "collected": None if tier.collected is None else list(tier.collected),
+                "deselected": list(tier.deselected),
+                "seconds": round(tier.seconds, 3),
+                "note": tier.note,
+            }
+            for tier in collected
+        ],
     }
+
+
+def _digest(ids: Sequence[str]) -> str:
+    """The same for the same tests in any order."""
+    return hashlib.sha256("\0".join(sorted(ids)).encode()).hexdigest()
