@@ -38,6 +38,7 @@ each_schema = pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.ste
 # Keys of the configuration that become a field of another name.
 RENAMED = {
     "timeout": "timeout_seconds",
+    "test-timeout": "test_seconds",
     "budget": "budget_seconds",
     "duration": "duration_seconds",
     "min": "min_percent",
@@ -61,8 +62,10 @@ def test_is_valid_json_schema_2020_12(path: Path) -> None:
 @each_schema
 def test_a_report_names_its_schema_and_allows_no_other_key(path: Path) -> None:
     loaded = load(path)
+    if loaded["type"] == "array":  # the quarantine file: a person writes it, and its entries are closed instead
+        loaded = loaded["items"]
     assert loaded["additionalProperties"] is False
-    if path.stem != "config":
+    if path.stem not in {"config", "quarantine"}:
         assert loaded["properties"]["schema"]["const"] == f"ci-kit/{path.stem}/1"
         assert "schema" in loaded["required"]
 

@@ -258,16 +258,37 @@ def test_a_file_that_skips_itself(consumer: Callable[..., Consumer]) -> None:
     assert any("test_a.py was skipped as a whole" in note for note in ran.report["notes"])
 
 
-@pytest.mark.parametrize("end", ["os.kill(os.getpid(), 9)", "os._exit(0)", "os._exit(7)"])
+DEADLY = {"os.kill(os.getpid(), 9)": "SIGKILL", "os._exit(0)": "exit code 0", "os._exit(7)": "exit code 7"}
+
+
+@pytest.mark.parametrize("end", DEADLY)
 def test_pytest_dies_in_a_test(consumer: Callable[..., Consumer], end: str) -> None:
-    here = consumer({"test_a.py": f"import os\n\n\ndef test_good():\n    pass\n\n\ndef test_deadly():\n    {end}\n"})
-    ran = here.run("--workers", "1")
-    assert ran.code == 3, ran.log
-    assert ran.outcomes == {"test_good": "passed"}
-    assert ran.report["verdict"] == "error"
-    assert "test_a.py::test_deadly" in ran.report["why"]
+    """The other tests run all the same, in a second process, and only the one that died failed."""
+    text = f"import os\n\n\ndef test_good():\n    pass\n\n\ndef test_deadly():\n    {end}\n\n\ndef test_after():\n    pass\n"
+    ran = consumer({"test_a.py": text, ".github/ci-kit.yml": "test: {random-order: false}\n"}).run("--workers", "1")
+    assert ran.code == 1, ran.log
+    assert ran.outcomes == {"test_good": "passed", "test_deadly": "failed", "test_after": "passed"}
+    assert ran.report["verdict"] == "failed"
+    assert DEADLY[end] in ran.result("::test_deadly")["message"]
     assert "test_a.py::test_deadly" in ran.summary.replace("\\", "")
     assert ran.manifest["broken"] == 1
+    assert ran.manifest["files"]
+
+
+def test_pytest_dies_outside_of_a_test(consumer: Callable[..., Consumer]) -> None:
+    text = "import os\n\n\ndef pytest_sessionfinish():\n    os._exit(7)\n"
+    ran = consumer({"test_a.py": "def test_good():\n    pass\n", "conftest.py": text}).run("--workers", "1")
+    assert ran.code == 3, ran.log
+    assert (ran.report["verdict"], ran.report["exit"]) == ("error", 7)
+    assert ran.outcomes == {"test_good": "passed"}
+
+
+def test_tests_that_die_one_after_the_other_come_to_an_end(consumer: Callable[..., Consumer]) -> None:
+    text = "import os\nimport pytest\n\n\n@pytest.mark.parametrize('x', range(30))\ndef test_deadly(x):\n    os._exit(x)\n"
+    ran = consumer({"test_a.py": text}).run("--workers", "1", "--coverage", "false")
+    assert ran.code == 3, ran.log
+    assert ran.report["counts"] == {"failed": 10}
+    assert "in the middle of its work" in ran.report["why"]
 
 
 SECRET = "pä$$ word-1"
@@ -287,7 +308,7 @@ LEAKS = """\
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize(
     ("end", "codes"),
-    [("os._exit(7)", (3, 1)), ("assert value == 'other'", (1, 1)), ("pytest.skip(value)", (0, 0)), ("pytest.exit(value)", (3, 1))],
+    [("os._exit(7)", (1, 1)), ("assert value == 'other'", (1, 1)), ("pytest.skip(value)", (0, 0)), ("pytest.exit(value)", (3, 1))],
 )  # fmt: skip
 def test_a_secret_is_left_nowhere(
     consumer: Callable[..., Consumer], end: str, codes: tuple[int, int], workers: int
@@ -304,7 +325,7 @@ def test_a_secret_is_left_nowhere(
         assert not [line for line in ran.log.splitlines() if line.startswith("::error") and form in line]
     assert "***" in (ran.folder / "test.json").read_text()
     if end.startswith("os._exit") and workers == 1:
-        assert "test_a.py::test_leaks[***]" in ran.report["why"]
+        assert ran.report["results"][0]["id"] == "test_a.py::test_leaks[***]"
 
 
 def test_a_secret_does_not_reach_what_installs_the_plug_ins(tmp_path: Path) -> None:
@@ -349,7 +370,11 @@ def test_the_time_limit(consumer: Callable[..., Consumer]) -> None:
     here = consumer({"test_a.py": "def test_good():\n    pass\n", "test_b.py": hang})
     ran = here.run("--workers", "2", env={"CI_KIT_TIMEOUT": "20s"})
     assert ran.code == 3, ran.log
-    assert ran.outcomes == {"test_good": "passed"}
+    assert ran.outcomes == {"test_good": "passed", "test_hangs": "failed"}
+    hung = ran.result("::test_hangs")
+    assert (hung["class"], hung["reproduce"]) == ("hung", "python -m pytest test_b.py::test_hangs")
+    assert 'test_b.py", line 5 in test_hangs' in (ran.folder / "stacks.txt").read_text(encoding="utf-8")
+    assert "line 5 in test_hangs" in ran.summary
     assert "time limit" in ran.report["why"]
     assert any("input timeout, 20 s" in note and "raise the input timeout" in note for note in ran.report["notes"])
     assert "test_b.py::test_hangs" in ran.report["why"]
@@ -386,6 +411,7 @@ def test_the_job_is_cancelled(consumer: Callable[..., Consumer]) -> None:
     assert ran.outcomes == {"test_good": "passed"}
     assert ran.manifest["broken"] == 1
     assert "test_a.py::test_hangs" in ran.report["why"]
+    assert "in test_hangs" in (ran.folder / "stacks.txt").read_text(encoding="utf-8")
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
 
@@ -517,8 +543,22 @@ def test_subtests_are_not_counted_twice(consumer: Callable[..., Consumer]) -> No
 def test_names_that_change_from_process_to_process(consumer: Callable[..., Consumer]) -> None:
     text = "import os, pytest\n\n\n@pytest.mark.parametrize('x', [os.getpid()])\ndef test_a(x):\n    pass\n"
     ran = consumer({"test_a.py": text, "test_b.py": "def test_b():\n    pass\n"}).run("--workers", "2")
-    assert ran.code != 0
-    assert any("collected different tests" in note and "test_a.py::test_a[" in note for note in ran.report["notes"])
+    assert (ran.code, ran.report["verdict"]) == (1, "failed"), ran.log
+    assert "collected different tests" in ran.report["why"]
+    assert "test_a.py::test_a[" in ran.report["why"]
+    assert len(ran.report["unstable"]) == 2
+    assert "Different tests were collected" not in ran.log
+
+
+def test_an_order_that_changes_from_process_to_process(consumer: Callable[..., Consumer]) -> None:
+    text = "import pytest\n\n\n@pytest.mark.parametrize('x', {'n%d' % n for n in range(40)})\ndef test_a(x):\n    pass\n"
+    files = {"test_a.py": text, "test_b.py": "def test_b():\n    pass\n"}
+    here = consumer(files | {".github/ci-kit.yml": "test: {random-order: false}\n"})
+    ran = here.run("--workers", "2")
+    assert ran.code == 1, ran.log
+    assert "same tests in different orders" in ran.report["why"]
+    here.write({".github/ci-kit.yml": "test: {random-order: true}\n"})
+    assert here.run("--workers", "2").code == 0, "sorted by the seed, the order is the same everywhere"
 
 
 def test_thousands_of_tests(consumer: Callable[..., Consumer]) -> None:

@@ -3,28 +3,40 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from ci_kit.machine import Machine
 from ci_kit.test.command import Request, Size, coverage_options, decide_workers, pytest_command, replaced
 
 BIG = Size(files=50, tests=500, units=80)
+GIB = 2**30
 
 
 @pytest.mark.parametrize(
-    ("asked", "cores", "size", "scope", "count", "why"),
+    ("asked", "machine", "size", "scope", "count", "why"),
     [
-        (3, 1, BIG, "auto", 3, "asked for"),
-        (1, 8, BIG, "auto", 0, "asked for"),
-        (None, 1, BIG, "auto", 0, "one core"),
-        (None, 4, BIG, "auto", 4, "4 cores"),
-        (None, 4, None, "auto", 4, "4 cores"),
-        (None, 4, Size(2, 15, 8), "auto", 0, "about 15 tests in 2 files"),
-        (None, 4, Size(1, 100, 1), "auto", 0, "stay together"),
-        (None, 4, Size(1, 100, 1), "none", 4, "4 cores"),
-        (None, 4, Size(3, 100, 9), "file", 3, "3 groups"),
-        (None, 4, Size(3, 100, 9), "auto", 4, "4 cores"),
+        (3, Machine(1), BIG, "auto", 3, "asked for"),
+        (1, Machine(8), BIG, "auto", 0, "asked for"),
+        (None, Machine(1), BIG, "auto", 0, "one core"),
+        (None, Machine(1, why="the container may use 1 cores"), BIG, "auto", 0, "the container"),
+        (None, Machine(4), BIG, "auto", 4, "4 cores"),
+        (None, Machine(4), None, "auto", 4, "4 cores"),
+        (None, Machine(4, 8 * GIB), BIG, "auto", 4, "4 cores"),
+        (None, Machine(16, GIB), BIG, "auto", 4, "1024 MiB of memory are free"),
+        (None, Machine(4, GIB // 8), BIG, "auto", 0, "128 MiB of memory are free"),
+        (None, Machine(4), Size(2, 15, 8), "auto", 0, "about 15 tests in 2 files"),
+        (None, Machine(4), Size(2, 15, 8, seconds=30.0), "auto", 4, "4 cores"),
+        (None, Machine(4), Size(50, 500, 80, seconds=0.9), "auto", 0, "0.9 s one after the other"),
+        (None, Machine(2), Size(50, 500, 80, seconds=1.9), "auto", 0, "1.9 s one after the other"),
+        (None, Machine(4), Size(50, 500, 80, seconds=1.9), "auto", 4, "4 cores"),
+        (None, Machine(4), Size(1, 100, 1), "class", 0, "stay together"),
+        (None, Machine(4), Size(1, 100, 1), "auto", 4, "4 cores"),
+        (None, Machine(4), Size(1, 100, 1), "none", 4, "4 cores"),
+        (None, Machine(4), Size(3, 100, 9), "file", 3, "3 groups"),
+        (None, Machine(4), Size(3, 100, 9), "module", 3, "3 groups"),
+        (None, Machine(4), Size(3, 100, 9), "auto", 4, "4 cores"),
     ],
 )
-def test_workers(asked: int | None, cores: int, size: Size | None, scope: str, count: int, why: str) -> None:
-    decided = decide_workers(asked, cores, size, scope)
+def test_workers(asked: int | None, machine: Machine, size: Size | None, scope: str, count: int, why: str) -> None:
+    decided = decide_workers(asked, machine, size, scope)
     assert decided.count == count
     assert why in decided.why
 

@@ -6,8 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ci_kit.machine import Machine
+
 DISTRIBUTION = {"auto": "loadscope", "class": "loadscope", "module": "loadscope", "file": "loadfile", "none": "load"}
+RERUN_PAUSE_SECONDS = 0.5
 FEW_TESTS = 16  # starting workers costs about as much as so many ordinary tests
+START_SECONDS = 1.0  # until workers have started and collected, beyond what pytest alone needs
+WORKER_BYTES = 256 * 2**20  # what a worker takes at least, with the project's imports; a browser or a model takes more
 
 
 @dataclass(frozen=True)
@@ -20,29 +25,51 @@ class Workers:
 
 @dataclass(frozen=True)
 class Size:
-    """A guess at the shard's work from its files: tests, and units that stay together (modules and classes)."""
+    """The shard's work: a guess from its files at tests and units that stay together (modules and classes).
+
+    `seconds` is the recorded time of its tests, None when most of them are new.
+    """
 
     files: int
     tests: int
     units: int
+    seconds: float | None = None
 
 
-def decide_workers(asked: int | None, cores: int, size: Size | None, scope: str) -> Workers:
+def decide_workers(asked: int | None, machine: Machine, size: Size | None, scope: str) -> Workers:
     """`asked` None: from the machine and the size. `size` None: nothing is known of the work."""
     if asked is not None:
         return Workers(asked if asked > 1 else 0, f"{asked} asked for")
-    if cores < 2:
-        return Workers(0, "the machine has one core")
+    most, why = _most(machine)
+    if most < 2:
+        return Workers(0, why)
     if size is None:
-        return Workers(cores, f"{cores} cores")
-    if size.tests < FEW_TESTS:
+        return Workers(most, why)
+    if size.seconds is not None:
+        # Workers that wait for each other at the end are not counted: a tiny gain is not worth their noise either.
+        if size.seconds * (1 - 1 / most) < START_SECONDS:
+            took = f"the tests take {size.seconds:.1f} s one after the other"
+            return Workers(0, f"{took}: starting workers costs more than it saves")
+    elif size.tests < FEW_TESTS:
         return Workers(0, f"about {size.tests} tests in {size.files} files: starting workers costs more than it saves")
-    units = {"none": size.tests, "file": size.files}.get(scope, size.units)
+    # Under `auto` a module beyond a worker's share is cut, so that its tests are the limit.
+    units = {"auto": size.tests, "none": size.tests, "class": size.units}.get(scope, size.files)
     if units < 2:
         return Workers(0, f"all tests stay together (scope {scope})")
-    if units < cores:
+    if units < most:
         return Workers(units, f"{units} groups of tests that stay together (scope {scope})")
-    return Workers(cores, f"{cores} cores")
+    return Workers(most, why)
+
+
+def _most(machine: Machine) -> tuple[int, str]:
+    """The workers that the machine bears."""
+    cores = f"{machine.cores} cores" if machine.cores > 1 else "the machine has one core"
+    why = f"{cores}: {machine.why}" if machine.why else cores
+    if machine.memory_bytes is None or machine.memory_bytes >= machine.cores * WORKER_BYTES:
+        return machine.cores, why
+    most = max(1, machine.memory_bytes // WORKER_BYTES)
+    free = f"{machine.memory_bytes / 2**20:.0f} MiB of memory are free, {WORKER_BYTES // 2**20} for each worker"
+    return most, free
 
 
 @dataclass(frozen=True)
@@ -58,6 +85,7 @@ class Request:
     scope: str
     reruns: int
     maxfail: int
+    rerun_only: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
     has_pytest_cov: bool = False
     has_exclude_logs: bool = True
@@ -76,6 +104,9 @@ def pytest_command(request: Request) -> list[str]:
     argv += [f"--ci-kit-task={request.task}", f"--report-log={request.stream}"]
     argv += ["--report-log-exclude-logs-on-passed-tests"] if request.has_exclude_logs else []
     argv += [f"--reruns={request.reruns}", f"--maxfail={request.maxfail}"]
+    # What is flaky is mostly a matter of time; a failure that is real costs at most three such pauses.
+    argv += [f"--reruns-delay={RERUN_PAUSE_SECONDS}"] if request.reruns else []
+    argv += [f"--only-rerun={pattern}" for pattern in request.rerun_only]
     argv += [f"--numprocesses={request.workers}"]
     argv += [f"--dist={DISTRIBUTION[request.scope]}"] if request.workers else ["--dist=no"]
     argv += ["--no-cov"] if request.has_pytest_cov else []

@@ -3,65 +3,149 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ci_kit import schema
+from ci_kit.errors import Exit
+from ci_kit.quarantine import Quarantine
 from ci_kit.report import write_json, write_report, write_text
 from ci_kit.test import say
+from ci_kit.test.endings import completed
+from ci_kit.test.experiments import Examination, with_findings
+from ci_kit.test.footprints import gather_footprints
 from ci_kit.test.gather import Gathered, gather
 from ci_kit.test.junit import junit_xml
-from ci_kit.test.model import Ending, Place, Record, Result, Stream
+from ci_kit.test.model import Ending, Place, Record, Result, Stream, Verdict
 from ci_kit.test.record import read_record
-from ci_kit.test.redact import hider, redact_files
+from ci_kit.test.redact import hider
+from ci_kit.test.reproduce import command_of
+from ci_kit.test.schedule import read_schedule
+from ci_kit.test.segments import Ran, Reading, read_all
 from ci_kit.test.shard_run import ShardRun
-from ci_kit.test.stream import printable, read_stream, stream_lines
+from ci_kit.test.stream import PHASES, printable
 from ci_kit.test.summary import counts
-from ci_kit.test.verdict import Judgement, judge
+from ci_kit.test.verdict import Judgement, judge, with_quarantine
 from ci_kit.tools import Tools
 
 STREAM_LIMIT_BYTES = 5_000_000
 
 
-def deliver(run: ShardRun, ending: Ending, tools: Tools) -> int:
+@dataclass
+class Delivery:
+    """What is known of a run; filled as the work goes on, so that an interruption delivers what there is.
+
+    `dead_service` is what to say of a service that died in mid-run.
+    """
+
+    run: ShardRun
+    ran: Ran
+    reading: Reading | None = None
+    examination: Examination = field(default_factory=Examination)
+    dead_service: str | None = None
+
+
+def read(run: ShardRun, ran: Ran, tools: Tools) -> Reading:
+    """What pytest left behind, without secrets: with a result for each test that could not report one itself."""
+    rootdir = read_record(run.private).rootdir
+    reading = read_all(run, ran, placer(run.root, rootdir))
+    now = tools.clock.now().timestamp()
+    stream = completed(
+        reading.stream, reading.record, reading.deaths, ran.ending, now=now, test_seconds=run.test_seconds
+    )  # fmt: skip
+    covered = {name for names in run.quarantine.matches_held(reading.record.collected) for name in names}
+    results = tuple(replace(result, quarantined=result.id in covered) for result in stream.results)
+    return replace(reading, stream=replace(stream, results=results))
+
+
+def deliver(delivery: Delivery, tools: Tools) -> int:
     """Write `test.json`, `junit.xml`, the stream and coverage's manifest; set the outputs; answer the exit code."""
-    written = [run.request.stream, *(run.private / "record").glob("*")]
-    redact_files([path for path in written if path.is_file()], run.secrets)
+    run = delivery.run
+    reading = delivery.reading or read(run, delivery.ran, tools)
     hide = hider(run.secrets)
-    ending = replace(ending, output=hide(ending.output), why=hide(ending.why))
-    record = read_record(run.private)
-    stream = read_stream(stream_lines(run.request.stream), placer(run.root, record.rootdir))
+    ending = replace(delivery.ran.ending, output=hide(delivery.ran.ending.output), why=hide(delivery.ran.ending.why))
+    record = reading.record
+    stream = replace(reading.stream, results=with_findings(reading.stream.results, delivery.examination.findings))
     judgement = judge(ending, stream, record)
+    if delivery.dead_service is not None:
+        judgement = Judgement(Verdict.ERROR, Exit.INFRASTRUCTURE, hide(delivery.dead_service))
+    judgement = with_quarantine(judgement, run.quarantine)
     results = tuple(_hidden(result, hide) for result in _results(stream, record))
-    notes = [*map(hide, run.notes), *_notes(stream, record)]
+    notes = [*map(hide, run.notes), *_notes(stream, record), *delivery.examination.notes]
     gathered = gather(run.data_folder) if run.measuring else None
-    lost = gathered.broken + _killed(ending, stream, record) if gathered is not None else 0
+    lost = gathered.broken + _killed(ending, reading) if gathered is not None else 0
     if lost:
         notes.append(
             f"The coverage data of {lost} {'process' if lost == 1 else 'processes'} is lost, because it was killed."
         )
     if gathered is not None and not gathered.files and ending.code is not None:
         notes.append("Coverage measured nothing.")
-    notes += _copy_stream(run)
+    schedule = read_schedule(run.private / "record") if len(delivery.ran.segments) == 1 else None
+    notes += schedule.sentences() if schedule else []
+    notes += _copy_streams(run, delivery.ran)
+    _write_stacks(run, record)
+    gather_footprints([segment.folder / "record" for segment in delivery.ran.segments], run.folder, run.leg.tier)
     if gathered is not None:
         _write_manifest(run, gathered, lost)
     write_text(
         run.folder / "junit.xml",
         junit_xml(results, suite=str(run.leg), timestamp=tools.clock.now().isoformat(), seconds=ending.seconds),
     )
-    report = _report(run, ending, record, results, judgement, notes, gathered)
+    commands = _commands(run, results, record)
+    report = _report(run, ending, record, results, judgement, notes, gathered) | {
+        "results": [_result(result, commands) for result in results],
+        "unstable": list(record.unstable),
+        "schedule": schedule.as_json() if schedule else None,
+        "quarantine": _quarantine(run.quarantine, record.collected),
+    }
     path = write_report(run.folder, "test", report)
     shutil.rmtree(run.private, ignore_errors=True)
     say.annotate(results, tools.workflow)
-    say.close(run, ending, judgement, results, record, notes, tools.workflow)
-    bad = sum(report["counts"].get(name, 0) for name in ("failed", "error"))
+    say.annotate_quarantine(run.quarantine, tools.workflow)
+    say.close(run, ending, judgement, results, record, notes, commands, tools.workflow)
+    bad = sum(result.gates for result in results)
     for name, value in (
         ("report", path), ("verdict", judgement.verdict), ("tests", len(results)), ("failed", bad),
     ):  # fmt: skip
         tools.workflow.output(name, str(value))
     return int(judgement.exit)
+
+
+def _commands(run: ShardRun, results: Sequence[Result], record: Record) -> dict[str, str]:
+    arguments = say.to_arguments(record)
+    found = {}
+    for result in results:
+        command = command_of(
+            result, arguments, run.leg, seed=run.seed, workers=run.workers.count, plugins=tuple(run.python.distributions)
+        )  # fmt: skip
+        if command is not None:
+            found[result.id] = command
+    return found
+
+
+def _quarantine(quarantine: Quarantine, collected: Sequence[str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": entry.id,
+            "owner": entry.owner,
+            "reason": entry.reason,
+            "expires": entry.expires.isoformat(),
+            "expired": entry in quarantine.expired,
+            "file": quarantine.file,
+            "line": entry.line,
+            "tests": len(tests),
+        }
+        for entry, tests in quarantine.matches(collected).items()
+    ]
+
+
+def _write_stacks(run: ShardRun, record: Record) -> None:
+    """The stacks of every process that was stopped in a test."""
+    if record.stacks:
+        parts = [f"{name}\n\n{stacks}\n" for name, stacks in record.stacks.items()]
+        write_text(run.folder / "stacks.txt", "\n".join(parts))
 
 
 def placer(root: Path, rootdir: str | None) -> Callable[[str, int | None], Place | None]:
@@ -92,10 +176,13 @@ def _results(stream: Stream, record: Record) -> tuple[Result, ...]:
     return (*known, *errors)
 
 
-def _killed(ending: Ending, stream: Stream, record: Record) -> int:
+def _killed(ending: Ending, reading: Reading) -> int:
     """How many processes never wrote their coverage data: those in the middle of a test, at least pytest itself."""
+    stream, record = reading.stream, reading.record
     died = ending.timed_out or (ending.code or 0) < 0 or (stream.started and not stream.finished)
-    return max(len(record.running), int(died))
+    # A test that hung gave its process the time to save what it had measured.
+    lost = [name for name in (*record.running.values(), *reading.deaths) if name not in record.hung]
+    return max(len(set(lost)), int(died and not reading.deaths))
 
 
 def _hidden(result: Result, hide: Callable[[str], str]) -> Result:
@@ -105,6 +192,7 @@ def _hidden(result: Result, hide: Callable[[str], str]) -> Result:
         message=result.message and hide(result.message),
         detail=hide(result.detail),
         first_failure=result.first_failure and hide(result.first_failure),
+        finding=result.finding and replace(result.finding, evidence=hide(result.finding.evidence)),
     )
 
 
@@ -112,8 +200,12 @@ def _notes(stream: Stream, record: Record) -> list[str]:
     notes = [f"{name} was skipped as a whole: {why}" for name, why in stream.skipped_modules]
     if stream.twice:
         notes.append(f"{len(stream.twice)} test ids occur more than once, such as {stream.twice[0]}; the worst counts.")
-    if record.disagreement:
-        notes.append(record.disagreement)
+    if record.choice_note:
+        notes.append(f"All tests count as affected: {record.choice_note}.")
+    if record.not_selected:
+        notes.append(f"{len(record.not_selected)} tests were left out, because the change cannot reach them.")
+    if record.not_shuffled:
+        notes.append(f"The tests keep their order: {record.not_shuffled}.")
     if stream.unreadable_lines:
         notes.append(f"{stream.unreadable_lines} lines of pytest's report stream could not be read.")
     missing = [name for name in record.collected if name not in {result.id for result in stream.results}]
@@ -123,14 +215,16 @@ def _notes(stream: Stream, record: Record) -> list[str]:
     return notes
 
 
-def _copy_stream(run: ShardRun) -> list[str]:
-    source = run.request.stream
-    if not source.is_file():
-        return []
-    size = source.stat().st_size
+def _copy_streams(run: ShardRun, ran: Ran) -> list[str]:
+    """One file, also where it was written by several processes one after the other."""
+    sources = [segment.stream for segment in ran.segments if segment.stream.is_file()]
+    size = sum(source.stat().st_size for source in sources)
     if size > STREAM_LIMIT_BYTES:
         return [f"report-log.jsonl is left out of the results: it has {size // 1_000_000} MB."]
-    shutil.copyfile(source, run.folder / "report-log.jsonl")
+    if sources:
+        with (run.folder / "report-log.jsonl").open("wb") as target:
+            for source in sources:
+                target.write(source.read_bytes())
     return []
 
 
@@ -194,20 +288,22 @@ def _report(
         "files": sorted(run.selection.mine),
         "collected": list(record.collected),
         "deselected": list(record.deselected),
-        "results": [_result(result) for result in results],
+        "not-selected": list(record.not_selected),
+        "cut": {"left": record.cut.get("left", {}), "kept": record.cut.get("kept", {})},
         "counts": counts(results),
         "exit": ending.code,
         "verdict": str(judgement.verdict),
         "why": judgement.why,
         "seconds": round(ending.seconds, 3),
         "workers": run.workers.count,
-        "seed": None,
+        "seed": run.seed,
         "coverage": coverage,
         "notes": list(notes),
     }
 
 
-def _result(result: Result) -> dict[str, Any]:
+def _result(result: Result, commands: Mapping[str, str]) -> dict[str, Any]:
+    finding = result.finding
     return {
         "id": result.id,
         "outcome": str(result.outcome),
@@ -219,4 +315,10 @@ def _result(result: Result) -> dict[str, Any]:
         "file": result.place.file if result.place else None,
         "line": result.place.line if result.place else None,
         "at": str(result.at) if result.at else None,
+        "phases": {name: round(result.phases.get(name, 0.0), 6) for name in PHASES},
+        "class": str(finding.failing) if finding else None,
+        "evidence": finding.evidence if finding else None,
+        "reproduce": commands.get(result.id),
+        "polluter": finding.polluter if finding else None,
+        "quarantined": result.quarantined,
     }

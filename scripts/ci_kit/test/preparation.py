@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ci_kit import inputs, secret_env, test_plugins
+from ci_kit.affected_plan import read_choice
 from ci_kit.config import Config, load_config
 from ci_kit.inputs import Shard, setting
+from ci_kit.machine import find_machine
 from ci_kit.plan import Leg, artifact_name
 from ci_kit.pytest_config import read_pytest_config
+from ci_kit.quarantine import read_quarantine
 from ci_kit.report import report_folder
+from ci_kit.seed import seed_of
+from ci_kit.service import Service
 from ci_kit.test import command, measuring, surroundings
 from ci_kit.test.gather import DATA_NAME
 from ci_kit.test.interpreter import check_pytest, find_python, probe
 from ci_kit.test.measuring import Measuring
 from ci_kit.test.model import Interpreter
 from ci_kit.test.record import write_task
+from ci_kit.test.recorded import recorded_durations
 from ci_kit.test.shard_run import ShardRun
 from ci_kit.test.workload import Workload, estimate, find_workload
 from ci_kit.tools import Tools
@@ -49,6 +54,7 @@ class RunInputs:
     coverage: bool = setting(True, inputs.boolean, "measure coverage, true or false (default true)")
     name: str = setting("ci", inputs.short_name, "name of this call, part of the artifact's name (default ci)")
     upload: bool = setting(True, inputs.boolean, "whether the action uploads the results (default true)")
+    seed: int | None = setting(None, inputs.integer(0, 2**31), "seed of the random order (default: the plan's)")
     timeout: float | None = setting(None, inputs.duration, "time limit of the step")
     env: str = setting("", inputs.text, "lines NAME=value of the consumer's secrets", secret=True)
 
@@ -65,6 +71,7 @@ class Prepared:
     ready: tuple[str, ...]
     test_seconds: float
     started: float
+    services: Mapping[str, Service]
 
 
 def prepare(given: RunInputs, tools: Tools) -> Prepared:
@@ -87,17 +94,30 @@ def prepare(given: RunInputs, tools: Tools) -> Prepared:
     if given.coverage:
         measured = _measuring(settings, python, config, options, root, folder)
         _rc(private).write_text(measured.rc, encoding="utf-8")
-    workers = _workers(given, config, workload, root)
+    durations = recorded_durations(given.plan, workload.tier.name, workload.selection)
+    workers = _workers(given, config, workload, root, durations)
+    choice = read_choice(given.plan)
+    seed = _seed(given, config, workload, tools)
+    quarantined = read_quarantine(root, config.test.quarantine, tools.clock.now().date())
+    task = {
+        "seed": seed,
+        "test-timeout": config.test.test_seconds,
+        "scope": config.test.scope,
+        "durations": durations,
+        **choice.task(leg.tier, leg.python),
+    }
     request = command.Request(
         python=python.path,
-        task=write_task(private, root, workload.selection),
+        task=write_task(private, root, workload.selection, task),
         stream=private / "report-log.jsonl",
         paths=workload.tier.paths,
         marker=workload.tier.marker,
         workers=workers.count,
         scope=config.test.scope,
         reruns=config.test.reruns if given.reruns == FROM_CONFIG else given.reruns,
-        maxfail=config.test.maxfail,
+        # What is in quarantine must not stop a shard early.
+        maxfail=config.test.maxfail and config.test.maxfail + len(quarantined.entries),
+        rerun_only=config.test.rerun_only,
         extra=given.pytest_args,
         has_pytest_cov="pytest-cov" in python.distributions,
         read_only=not os.access(root, os.W_OK),
@@ -110,13 +130,22 @@ def prepare(given: RunInputs, tools: Tools) -> Prepared:
         secrets=secrets,
         coverage_rc=_rc(private) if measured else None,
     )
-    notes = [*([note] if note else []), *_notes(options, request)]
+    notes = [*filter(None, (note, choice.sentence(leg.tier))), *_notes(options, request)]
     run = ShardRun(
         given.name, leg, tools.event.run_attempt, tools.event.sha, root, folder, private, workload.selection, python, measured,
         workers, request, tuple(notes), tuple(secrets.values()),
+        seed, config.test.test_seconds, quarantined, tuple(options), task,
     )  # fmt: skip
     ready = tuple(service.ready for service in workload.tier.services.values() if service.ready)
-    return Prepared(run, environ, ready, config.test.timeout_seconds, started)
+    return Prepared(run, environ, ready, config.test.timeout_seconds, started, workload.tier.services)
+
+
+def _seed(given: RunInputs, config: Config, workload: Workload, tools: Tools) -> int | None:
+    if given.seed is not None:
+        return given.seed
+    if not config.test.random_order:
+        return None
+    return seed_of(tools.event) if workload.seed is None else workload.seed
 
 
 def _fresh(folder: Path) -> Path:
@@ -178,16 +207,13 @@ def _measuring(
     )
 
 
-def _workers(given: RunInputs, config: Config, workload: Workload, root: Path) -> command.Workers:
+def _workers(
+    given: RunInputs, config: Config, workload: Workload, root: Path, durations: Mapping[str, float]
+) -> command.Workers:
     selection = workload.selection
-    size = estimate(root, selection.mine, owns_unplanned=selection.owns_unplanned)
+    size = estimate(root, selection.mine, durations, owns_unplanned=selection.owns_unplanned)
     asked = config.test.workers if given.workers == FROM_CONFIG else given.workers
-    return command.decide_workers(asked, cores(), size, config.test.scope)
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return command.decide_workers(asked, find_machine(), size, config.test.scope)
 
 
 def _search_path(tools: Tools, measured: Measuring | None) -> tuple[Path, ...]:

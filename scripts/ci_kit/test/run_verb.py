@@ -1,4 +1,4 @@
-"""`test run`: one shard's tests, measured, reported and judged."""
+"""`test run`: one shard's tests, measured, examined, reported and judged."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from ci_kit.errors import InfrastructureFailure
 from ci_kit.test import say
-from ci_kit.test.command import pytest_command
-from ci_kit.test.deliver import deliver
+from ci_kit.test.closer import look_closer
+from ci_kit.test.deliver import Delivery, deliver
 from ci_kit.test.limit import Limit, limit_of
 from ci_kit.test.model import Ending
 from ci_kit.test.preparation import Prepared, RunInputs, prepare
+from ci_kit.test.segments import Ran, run_all
 from ci_kit.test.waiting import wait_for
 from ci_kit.tools import Tools
 
@@ -27,11 +28,11 @@ def run(given: RunInputs, tools: Tools) -> int:
     tools.workflow.output("upload", "true" if given.upload else "false")
     selection = prepared.run.selection
     if not selection.mine and not selection.owns_unplanned:
-        return deliver(prepared.run, Ending(None, 0.0), tools)
+        return deliver(Delivery(prepared.run, Ran(Ending(None, 0.0))), tools)
     try:
         wait_for(prepared.ready, tools)
     except InfrastructureFailure as error:
-        deliver(prepared.run, Ending(None, 0.0, why=error.message), tools)
+        deliver(Delivery(prepared.run, Ran(Ending(None, 0.0, why=error.message))), tools)
         raise
     # Only now: waiting for services takes from the step's time too.
     limit = limit_of(prepared.test_seconds, given.timeout, tools.clock.monotonic() - prepared.started)
@@ -39,21 +40,17 @@ def run(given: RunInputs, tools: Tools) -> int:
 
 
 def _run_pytest(prepared: Prepared, limit: Limit, tools: Tools) -> int:
-    argv = pytest_command(prepared.run.request)
     tools.workflow.log(say.opening(prepared.run))
-    tools.workflow.log("$ " + " ".join(argv))
+    delivery = Delivery(prepared.run, Ran(Ending(-signal.SIGTERM, 0.0)))
     started = tools.clock.monotonic()
     try:
-        with tools.workflow.foreign_output():
-            done = tools.runner.run(argv, cwd=prepared.run.root, env=prepared.environ, timeout_seconds=limit.seconds)
+        run_all(prepared.run, prepared.environ, delivery.ran, limit.seconds, tools)
+        if delivery.ran.ending.timed_out and limit.note:
+            delivery.run = replace(prepared.run, notes=(*prepared.run.notes, limit.note))
+        look_closer(delivery, prepared, limit.seconds - (tools.clock.monotonic() - started), tools)
     except BaseException:
         # The step itself is being ended: what is known so far is still worth its report.
-        seconds = tools.clock.monotonic() - started
-        deliver(prepared.run, Ending(-signal.SIGTERM, seconds), tools)
+        delivery.ran.ending = replace(delivery.ran.ending, seconds=tools.clock.monotonic() - started)
+        deliver(delivery, tools)
         raise
-    run = (
-        replace(prepared.run, notes=(*prepared.run.notes, limit.note))
-        if done.timed_out and limit.note
-        else prepared.run
-    )
-    return deliver(run, Ending(done.code, done.seconds, done.timed_out, limit.seconds, done.output), tools)
+    return deliver(delivery, tools)

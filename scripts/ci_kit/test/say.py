@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from ci_kit.github import Annotation, Workflow
+from ci_kit.github import Annotation, Level, Workflow
+from ci_kit.quarantine import Quarantine
 from ci_kit.test import summary
 from ci_kit.test.model import BAD, Ending, Record, Result
 from ci_kit.test.shard_run import ShardRun
@@ -14,6 +15,7 @@ from ci_kit.test.verdict import Judgement
 def opening(run: ShardRun) -> str:
     """How the tests are about to run, and why so."""
     how = f"{run.workers.count} workers" if run.workers.count else "no workers"
+    how += "" if run.seed is None else f", seed {run.seed}"
     python = f"{run.python.implementation} {run.python.version}, pytest {run.python.distributions['pytest']}"
     measured = f"coverage {run.measuring.version}" if run.measuring else "no coverage"
     return f"{run.leg}: {len(run.selection.mine)} files, {how} ({run.workers.why}); {python}, {measured}."
@@ -23,11 +25,21 @@ def annotate(results: Sequence[Result], workflow: Workflow) -> None:
     """One error for each failure, on its line where that is in the workspace."""
     for result in results:
         if result.outcome in BAD:
+            level: Level = "warning" if result.quarantined else "error"
             at = result.at
             file = at.file if at is not None and not at.file.startswith("/") else None
             line = at.line if at is not None and file is not None else None
             message = f"{result.id}\n{result.message or result.outcome}"
-            workflow.annotate(Annotation("error", message, file, line, title=f"test {result.outcome}"))
+            kind = f" ({result.finding.failing})" if result.finding else ""
+            kind += " in quarantine" if result.quarantined else ""
+            workflow.annotate(Annotation(level, message, file, line, title=f"test {result.outcome}{kind}"))
+
+
+def annotate_quarantine(quarantine: Quarantine, workflow: Workflow) -> None:
+    """One error for each entry whose day is over."""
+    for entry in quarantine.expired:
+        message = f"{entry.id} (owner {entry.owner}) was in quarantine until {entry.expires}."
+        workflow.annotate(Annotation("error", message, quarantine.file, entry.line, title="quarantine expired"))
 
 
 def close(
@@ -37,6 +49,7 @@ def close(
     results: Sequence[Result],
     record: Record,
     notes: Sequence[str],
+    commands: Mapping[str, str],
     workflow: Workflow,
 ) -> None:
     """The last lines of the log, and the step summary."""
@@ -47,7 +60,7 @@ def close(
         if line:
             workflow.log(line)
     arguments = to_arguments(record)
-    failed = [result for result in results if result.outcome in BAD and result.id in arguments]
+    failed = [result for result in results if result.gates and result.id in arguments]
     if failed:
         workflow.log(f"Run them alone: {summary.reproduce(failed[:10], arguments)}")
     page = summary.Page(
@@ -59,6 +72,8 @@ def close(
         ran=f"{ending.seconds:.1f} s",
         workers=str(run.workers.count or "none"),
         notes=notes,
+        seed=run.seed,
+        commands=commands,
     )
     workflow.summary(summary.markdown(page, arguments))
 

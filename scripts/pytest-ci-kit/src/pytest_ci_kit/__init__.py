@@ -100,8 +100,9 @@ class _Shard:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: List[pytest.Item]) -> None:
-        """What was collected in spite of that (an `__init__.py` with tests) belongs to its own shard all the same."""
-        items[:] = [item for item in items if self._selector.runs(item.path)]
+        """What was collected in spite of that belongs to its own shard: an `__init__.py` with tests, parts of a cut file."""
+        items[:] = [item for item in items if self._selector.keeps(item.path, item.nodeid)]
+        self._recorder.cut(self._selector)
 
     def pytest_deselected(self, items: List[pytest.Item]) -> None:
         """`-m`, `-k` and the consumer's own hooks."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, FrozenSet, Iterable, List, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple
 
 if TYPE_CHECKING:
     import pytest
@@ -17,9 +18,44 @@ SECTION_LIMIT = 256 * 1024
 
 
 @dataclass(frozen=True)
+class Part:
+    """What runs here of a file that is cut: the ids in `mine`; with `mine` None whatever is not in `others`."""
+
+    mine: Optional[FrozenSet[str]]
+    others: FrozenSet[str]
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Part:
+        """One entry of the task's parts."""
+        mine = data.get("mine")
+        return cls(None if mine is None else frozenset(mine), frozenset(data.get("others") or ()))
+
+
+class Tally:
+    """How many ids, and a sum over their hashes: two equal tallies are of the same ids, in whatever order and parts."""
+
+    def __init__(self) -> None:
+        self.tests = 0
+        self.sum = 0
+
+    @property
+    def shown(self) -> Dict[str, Any]:
+        """As in the report; the sum as 16 hexadecimal digits, because JSON's numbers are not whole everywhere."""
+        return {"tests": self.tests, "sum": f"{self.sum:016x}"}
+
+    def add(self, node_id: str) -> None:
+        """Count one id."""
+        digest = hashlib.sha256(node_id.encode("utf-8", "backslashreplace")).digest()
+        self.tests += 1
+        self.sum = (self.sum + int.from_bytes(digest[:8], "big")) % 2**64
+
+
+@dataclass(frozen=True)
 class Task:
     """What `ci-kit test run` wants. `mine` and `others` are POSIX paths from `root`.
 
+    A file in `parts` is cut: of its tests only some run here.
+    `seed` None keeps the order as it is. `exact` is every id to run, in this order. `test_seconds` limits each test.
     `scope` is what stays together on one xdist worker, `durations` the known seconds of tests by id. The tests in
     `unaffected` run after all others, with `only` not at all, where the environment is one of `environments`.
     `record_map`: write down what every test depends on.
@@ -30,6 +66,7 @@ class Task:
     mine: FrozenSet[str]
     others: FrozenSet[str]
     owns_unplanned: bool
+    parts: Mapping[str, Part] = field(default_factory=dict)
     seed: Optional[int] = None
     exact: Optional[Tuple[str, ...]] = None
     test_seconds: Optional[float] = None
@@ -50,6 +87,7 @@ class Task:
             mine=frozenset(data["mine"]),
             others=frozenset(data["others"]),
             owns_unplanned=bool(data["owns-unplanned"]),
+            parts={file: Part.read(part) for file, part in (data.get("parts") or {}).items()},
             seed=data.get("seed"),
             exact=None if data.get("exact") is None else tuple(data["exact"]),
             test_seconds=data.get("test-timeout"),
@@ -63,10 +101,16 @@ class Task:
 
 
 class Selector:
-    """Which files this shard runs: its own, and the first shard also what the plan did not foresee."""
+    """What this shard runs: its own files and parts of files; the first shard also what the plan did not foresee.
+
+    `left` counts, for each file of which this shard runs the rest, the tests that are left to other shards; `kept`, for
+    each other cut file, the tests that are kept. Over all shards these must be the same tests (`Tally`).
+    """
 
     def __init__(self, task: Task) -> None:
         self._task = task
+        self.left: Dict[str, Tally] = {name: Tally() for name, part in task.parts.items() if part.mine is None}
+        self.kept: Dict[str, Tally] = {name: Tally() for name, part in task.parts.items() if part.mine is not None}
         self._roots = sorted({f"{folder}{os.sep}" for folder in (task.root, task.root.resolve())}, key=len)
         self._folders = frozenset(p.as_posix() for name in task.mine for p in Path(name).parents)
 
@@ -74,6 +118,22 @@ class Selector:
         """Whether the tests of the file `path` run here."""
         name = self._name(path)
         return name in self._task.mine or (self._task.owns_unplanned and name not in self._task.others)
+
+    def keeps(self, path: Path, node_id: str) -> bool:
+        """Whether the test `node_id`, collected from the file `path`, runs here."""
+        name = self._name(path)
+        part = self._task.parts.get(name)
+        if part is None:
+            return self.runs(path)
+        if part.mine is None:
+            if node_id not in part.others:
+                return True
+            self.left[name].add(node_id)
+            return False
+        if node_id in part.mine:
+            self.kept[name].add(node_id)
+            return True
+        return False
 
     def skips(self, path: Path) -> bool:
         """Whether collection can leave `path` out; a package stays visible where its `__init__.py` is asked about."""
@@ -139,6 +199,15 @@ class Recorder:
             line = item.location[1]
             rows.append([item.nodeid, self._relative(item.path), None if line is None else line + 1])
         self._write(f"collection-{self._worker}.json", {"collected": rows, "deselected": self.deselected})
+
+    def cut(self, selector: Selector) -> None:
+        """Of the files that are cut over shards, what was left to the others and what was kept."""
+        tallies = {
+            "left": {name: tally.shown for name, tally in selector.left.items()},
+            "kept": {name: tally.shown for name, tally in selector.kept.items()},
+        }
+        if any(tallies.values()):
+            self._write(f"cut-{self._worker}.json", tallies)
 
     def running(self, nodeid: str) -> None:
         """Overwrite one small file, without buffering: it must survive a process that is killed."""
