@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,6 +14,7 @@ from hypothesis import strategies as st
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "scripts" / "pytest-ci-kit" / "src"))
 from pytest_ci_kit.record import SECTION_LIMIT, Selector, Task, shorten
+from pytest_ci_kit.reruns import ask_without_delay
 
 NAMES = [f"{folder}/test_{n}.py" for folder in ("a", "a/b", "c") for n in range(3)]
 
@@ -66,3 +70,15 @@ def test_long_output_keeps_its_ends(size: int) -> None:
     assert short.startswith("begin")
     assert short.endswith("end")
     assert (short == text) == (len(text) <= SECTION_LIMIT)
+
+
+def test_reruns_are_asked_about_without_delay() -> None:
+    """Else Nagle's algorithm costs 40 ms a test under pytest-rerunfailures."""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as link:
+        config: Any = SimpleNamespace(failures_db=SimpleNamespace(sock=link))
+        ask_without_delay(config)
+        assert link.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    ask_without_delay(config)
+    for other in (SimpleNamespace(), SimpleNamespace(failures_db=object())):
+        without: Any = other
+        ask_without_delay(without)

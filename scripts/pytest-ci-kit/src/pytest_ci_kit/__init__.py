@@ -18,6 +18,7 @@ from pytest_ci_kit.distribution import Distribution
 from pytest_ci_kit.footprints import Footprints
 from pytest_ci_kit.order import Order
 from pytest_ci_kit.record import Recorder, Selector, Task, save_coverage, shorten
+from pytest_ci_kit.reruns import ask_without_delay
 from pytest_ci_kit.watchdog import Guard
 
 __all__: List[str] = []
@@ -118,6 +119,7 @@ class _Shard:
         order = session.config.pluginmanager.get_plugin("ci-kit-order")
         if order is not None and order.note:
             self._recorder.ordered_by(order.note)
+        ask_without_delay(session.config)
         self._runs_tests = True
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
