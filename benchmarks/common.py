@@ -29,9 +29,9 @@ class Options:
     quick: bool
 
 
-def read_options(description: str) -> Options:
-    """Read the command line of a benchmark."""
-    parser = argparse.ArgumentParser(description=description)
+def read_options(description: str, *more: argparse.ArgumentParser) -> Options:
+    """Read the command line of a benchmark; `more` are parsers (`add_help=False`) of its own options."""
+    parser = argparse.ArgumentParser(description=description, parents=list(more))
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE")
     parser.add_argument("--quick", action="store_true", help="the same figures from less work, at most ten minutes")
     found = parser.parse_args()
