@@ -17,6 +17,7 @@ from pytest_ci_kit.choice import Choice
 from pytest_ci_kit.distribution import Distribution
 from pytest_ci_kit.footprints import Footprints
 from pytest_ci_kit.order import Order
+from pytest_ci_kit.real_time import keep_real_time
 from pytest_ci_kit.record import Recorder, Selector, Task, save_coverage, shorten
 from pytest_ci_kit.reruns import ask_without_delay
 from pytest_ci_kit.watchdog import Guard
@@ -52,6 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start recording."""
     path: Optional[str] = config.getoption("--ci-kit-task", default=None)
     if path:
+        keep_real_time()
         task = Task.read(Path(path))
         recorder = Recorder(task, config)
         choice = Choice(task.unaffected, task.environments, only=task.only)
