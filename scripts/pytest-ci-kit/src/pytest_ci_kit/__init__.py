@@ -13,6 +13,7 @@ from typing import Any, Generator, List, Optional
 import pytest
 
 from pytest_ci_kit.agreement import Agreement
+from pytest_ci_kit.capture import bound_capture
 from pytest_ci_kit.choice import Choice
 from pytest_ci_kit.distribution import Distribution
 from pytest_ci_kit.footprints import Footprints
@@ -60,6 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
         task = replace(task, unaffected=choice.unaffected)
         if task.exact is None:
             config.pluginmanager.register(choice, _CHOICE)
+        bound_capture(config)
         config.pluginmanager.register(_Shard(task, recorder, config), _NAME)
         config.pluginmanager.register(Distribution(task, recorder, config), "ci-kit-distribution")
         config.pluginmanager.register(Order(task.seed, task.exact, config), "ci-kit-order")
