@@ -6,11 +6,12 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import coverage
 
+from ci_kit.affected_plan import read_choice
 from ci_kit.config import Config, load_config
 from ci_kit.coverage_combine import reports, say
 from ci_kit.coverage_combine.combined import Combined, inside, stranger_error
@@ -45,6 +46,7 @@ class CombineInputs:
     upload: bool = setting(True, boolean, "whether the action uploads the reports (default: true)")
 
 
+PARTIAL = "Only affected tests ran (test.select: affected), so no threshold of coverage is judged."
 WAITED_FOR = frozenset({"pull_request", "pull_request_target", "merge_group"})
 
 
@@ -92,7 +94,10 @@ def _combine(inputs: CombineInputs, tools: Tools, config: Config, here: Path, te
         files = analysis.files
         _require_measured(files)
         total = inputs.total if inputs.total is not None else config.coverage.total
-        judgement = judge(files, config.coverage, total, config.file)
+        partial = read_choice(here / inputs.plan if inputs.plan else None).leaves_out
+        # Of a part of the tests no threshold can be asked.
+        settled = replace(config.coverage, components=(), file_floor=0.0) if partial else config.coverage
+        judgement = judge(files, settled, 0.0 if partial else total, config.file)
         title = f"{inputs.name}: coverage of {tools.event.repository or here.name} {tools.event.sha[:12]}".strip()
         html = wants_html(inputs.html, failed=bool(judgement.failed), waits=tools.event.name in WAITED_FOR)
         written = reports.write_others(combined, analysis, temp / "coverage", pythons, title if html else None)
@@ -105,7 +110,7 @@ def _combine(inputs: CombineInputs, tools: Tools, config: Config, here: Path, te
         proven=tuple(proven),
         empty=tuple(d.leg for d in chosen.deliveries if d.manifest is None),
         written=written,
-        notes=(*chosen.notes, *combined.notes, *_interpreter_notes(pythons)),
+        notes=(*chosen.notes, *combined.notes, *_interpreter_notes(pythons), *((PARTIAL,) if partial else ())),
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
         coverage=coverage.__version__,
         seconds=tools.clock.monotonic() - started,
