@@ -39,6 +39,7 @@ each_schema = pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.ste
 RENAMED = {
     "timeout": "timeout_seconds",
     "test-timeout": "test_seconds",
+    "target": "target_seconds",
     "budget": "budget_seconds",
     "duration": "duration_seconds",
     "min": "min_percent",
