@@ -61,10 +61,15 @@ def delivered(root: Path, artifact: str = "ci-gate-a1") -> dict[str, str]:
     return {"report": str(root.parent / "runner-temp" / "ci-kit" / "gate.json"), "artifact": artifact}
 
 
+def remembered(root: Path) -> dict[str, str]:
+    """The output with which the workflow saves the history, on the default branch."""
+    return {"history": str(root.parent / "runner-temp" / "ci-kit" / "history" / "history.json")}
+
+
 def test_green(root: Path) -> None:
     step = gate(root)
     assert step.code == 0, step.log
-    assert step.outputs == {"verdict": "passed", **delivered(root)}
+    assert step.outputs == {"verdict": "passed", **delivered(root), **remembered(root)}
     assert step.summary.startswith("## ✅ Green: 2 tests, 91.35 % covered\n")
     assert "Gate: green." in step.log
     assert "::error" not in step.log
@@ -76,7 +81,7 @@ def test_a_failing_test(root: Path) -> None:
     deliver(root, "ci-results-unit-py3.12-2of2-a1", report)
     step = gate(root, JOBS.replace("test=success", "test=failure"))
     assert step.code == 1
-    assert step.outputs == {"verdict": "failed", **delivered(root)}
+    assert step.outputs == {"verdict": "failed", **delivered(root), **remembered(root)}
     [finding] = step.report("gate")["findings"]
     assert (finding["kind"], finding["gate"]) == ("no", "TQ-02")
     assert finding["next-step"].startswith("Mend the tests below")
@@ -161,7 +166,7 @@ def test_a_hostile_report_commands_nothing(root: Path) -> None:
     deliver(root, "ci-results-y", {"schema": evil})
     step = gate(root, JOBS.replace("test=success", "test=failure"))
     assert step.code == 1
-    assert step.outputs == {"verdict": "failed", **delivered(root)}
+    assert step.outputs == {"verdict": "failed", **delivered(root), **remembered(root)}
     commands = [line for line in step.log.splitlines() if line.lstrip().startswith("::")]
     assert commands
     assert all(line.startswith("::error title=Gate TQ-0") for line in commands)

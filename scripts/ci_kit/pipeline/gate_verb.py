@@ -9,7 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from ci_kit import inputs
-from ci_kit.config import Config, load_config
+from ci_kit.config import Config, Gates, load_config
 from ci_kit.errors import CallerMistake, InfrastructureFailure, KitError
 from ci_kit.github import Annotation, job_started
 from ci_kit.history import NAME, History, read_history, write_history
@@ -65,25 +65,26 @@ def run(given: GateInputs, tools: Tools) -> int:
         found = Finding(Kind.UNPROVEN, "gate", printable(error.message), error.next_step)
         write_report(folder, "gate", _report(tools.event.sha, given.jobs or {}, Verdict((found,)), None))
         raise
-    verdict = judge(known.plan, known.jobs, known.evidence, known.config.gates, known.around)
+    verdict = judge(known.plan, known.jobs, known.evidence, known.gates, known.around)
     coverage, more = _coverage(folder)
     verdict = replace(verdict, findings=(*verdict.findings, *more))
     write_report(folder, "gate", _report(known.plan.commit, known.jobs, verdict, coverage))
     _say(page(known.plan, known.jobs, known.evidence, verdict, coverage), verdict, tools)
-    if known.config.history != "none" and tools.event.on_default_branch:
+    if known.remembers:
         _remember(known, folder, tools)
     return verdict.exit
 
 
 @dataclass(frozen=True)
 class _Known:
-    """Everything to judge by."""
+    """Everything to judge by. `remembers`: the run goes into the history."""
 
     plan: Plan
     jobs: dict[str, str]
     evidence: Evidence
-    config: Config
+    gates: Gates
     around: Surroundings
+    remembers: bool
     results: Path
 
 
@@ -120,7 +121,8 @@ def _read(given: GateInputs, folder: Path, tools: Tools) -> _Known:
         all_tiers={tier.name for tier in plan.tiers} >= {tier.name for tier in config.tiers},
         today=now.date(),
     )
-    return _Known(plan, jobs, read_evidence(results, plan.name), config, around, results)
+    remembers = config.history != "none" and tools.event.on_default_branch
+    return _Known(plan, jobs, read_evidence(results, plan.name), config.gates, around, remembers, results)
 
 
 def _wall(plan: Plan, attempt: int, now: datetime) -> float | None:
