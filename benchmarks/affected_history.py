@@ -61,7 +61,9 @@ def from_releases(project: Project, folder: Path, *, most: int) -> History:
         for entry in repo.iterdir():
             if entry.name != ".git":
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-        shutil.copytree(_sources(project.name, release, folder), repo, dirs_exist_ok=True)
+        # PKG-INFO and *.egg-info are made by the build; no repository has them.
+        made = shutil.ignore_patterns("PKG-INFO", "*.egg-info")
+        shutil.copytree(_sources(project.name, release, folder), repo, dirs_exist_ok=True, ignore=made)
         _git(repo, "add", "--all", "--force")
         _git(repo, "commit", "-q", "-m", release)
         commits.append((_git(repo, "rev-parse", "HEAD").strip(), release))

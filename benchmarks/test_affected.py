@@ -198,7 +198,7 @@ def main() -> None:
             most = -(-(QUICK if options.quick else FULL) // len(found))
             for number, base in enumerate(bases(history, python, folder, most, chance)):
                 if number == 0:
-                    row = cost(base, python, folder / base.root.name, 1 if options.quick else 3)
+                    row = cost(base, python, folder / f"{base.root.name}-cost", 1 if options.quick else 3)
                     costs.append([f"{base.root.name}", str(len(base.suite.outcomes)), *row])
                 places = [folder / f"{base.root.name}-change-{n}" for n in range(len(base.changes))]
                 jobs = zip(base.changes, places, strict=True)
