@@ -66,7 +66,9 @@ def new_map(results: Path, name: str, commit: str, root: Path, runner: Runner, f
 
 
 def _footprints(results: Path, name: str) -> Iterator[dict[str, Any]]:
-    for path in sorted(results.glob(f"{name}-results-*/footprints.json")):
+    # A single artifact may be unpacked straight into the folder.
+    found = sorted(results.glob(f"{name}-results-*/footprints.json")) or [*results.glob("footprints.json")]
+    for path in found:
         if path.is_symlink() or path.stat().st_size > MOST_BYTES:
             continue
         try:
