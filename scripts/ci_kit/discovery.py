@@ -47,10 +47,13 @@ def find_test_files(
     large tree only the files without a record are looked into.
     """
     found = find_paths(root, config, paths)
-    from_tree = _sum_reaches((_size(root / path) for path in found), MOST_BYTES_OF_TREES) is False
+    unknown = (root / path for path in found if path not in recorded)
+    from_tree = not _sum_reaches(map(_size, unknown), MOST_BYTES_OF_TREES)
     looks_for_new = len(found) <= MOST_LOOKED_AT
     return [
-        TestFile(path, _tests(root / path, recorded.get(path), from_tree=from_tree, looks_for_new=looks_for_new))
+        TestFile(path, _known(root / path, recorded[path], looks_for_new=looks_for_new))
+        if path in recorded
+        else TestFile(path, count_tests(root / path, from_tree=from_tree))
         for path in found
     ]
 
@@ -66,14 +69,13 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _tests(path: Path, recorded: Iterable[str] | None, *, from_tree: bool, looks_for_new: bool) -> int:
-    if recorded is None:
-        return count_tests(path, from_tree=from_tree)
+def _known(path: Path, recorded: Iterable[str], *, looks_for_new: bool) -> int:
     ids = list(recorded)
     if not looks_for_new:
         return len(ids)
-    known = {node_id.partition("[")[0].rpartition("::")[2] for node_id in ids}
-    return len(ids) + sum(n for name, n in tests_in(path, from_tree=from_tree).items() if name not in known)
+    names = {node_id.partition("[")[0].rpartition("::")[2] for node_id in ids}
+    # Names are all that is asked for, and regular expressions find them as well as the syntax tree, in a tenth of the time.
+    return len(ids) + sum(n for name, n in tests_in(path, from_tree=False).items() if name not in names)
 
 
 def find_paths(root: Path, config: PytestConfig, paths: Iterable[str] = ()) -> list[str]:

@@ -50,7 +50,7 @@ def find_tier(root: Path, tier: Tier, recorded: Recorded) -> TierFiles:
 
 def plan_tier(found: TierFiles, terms: Terms, count: int | None = None) -> PlannedTier:
     """The tier in `count` shards, else in as many as it configures, else by its target and `terms`."""
-    tier = found.tier
+    tier: Tier = found.tier
     terms = replace(terms, target_seconds=tier.target_seconds, most=min(terms.most, tier.max_shards))
     count = count or tier.shards or choose_count(split.works(found.files, found.recorded), terms)
     return PlannedTier(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from ci_kit.plan import Plan, PlannedTier, write_plan
+from ci_kit.share import Share
 from integration.coverage_shop import (
     COMMIT,
     SHARDS,
@@ -44,7 +45,10 @@ def test_a_missing_shard_is_named_with_its_job(three: Shop) -> None:
 
 def test_an_announced_leg_must_deliver(three: Shop, tmp_path: Path) -> None:
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    tiers = (PlannedTier("unit", (("a",), ("b",), ("c",))), PlannedTier("integration", (("d",),)))
+    tiers = (
+        PlannedTier("unit", (Share(("a",)), Share(("b",)), Share(("c",)))),
+        PlannedTier("integration", (Share(("d",)),)),
+    )
     write_plan(tmp_path, Plan("ci", "other", COMMIT, tiers, (python,)))
     no_number(three.combine("--plan", str(tmp_path / "plan.json")), "integration · Python", "delivered nothing")
     write_plan(tmp_path, Plan("ci", "other", COMMIT, tiers[:1], (python,)))
@@ -53,7 +57,7 @@ def test_an_announced_leg_must_deliver(three: Shop, tmp_path: Path) -> None:
 
 def test_nothing_delivered_at_all(three: Shop, tmp_path: Path) -> None:
     shutil.rmtree(three.results)
-    write_plan(tmp_path, Plan("ci", "other", COMMIT, (PlannedTier("unit", (("a",), ("b",))),), ("3.12",)))
+    write_plan(tmp_path, Plan("ci", "other", COMMIT, (PlannedTier("unit", (Share(("a",)), Share(("b",)))),), ("3.12",)))
     ran = three.combine("--plan", str(tmp_path / "plan.json"))
     no_number(ran, "unit · Python 3.12 · 1/2: delivered nothing", "2/2: delivered nothing")
     ran = three.combine()

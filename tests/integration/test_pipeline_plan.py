@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ci_kit.history import FileTimes, History, TierHistory, write_history
 from integration.pipeline_kit import ROOT, run_step, write
 
 TEST = "def test_a():\n    pass\n"
@@ -39,7 +40,9 @@ def test_a_plain_folder_without_git_settings_or_configuration(tmp_path: Path) ->
     assert json.loads(step.outputs["matrix"]) == {"include": [{"tier": "tests", "python": "3.13", "shard": "1/1"}]}
     assert step.outputs["artifact"] == "ci-plan-a1"
     plan = step.report("plan")
-    assert plan["tiers"][0]["shards"] == [["tests/slow/test_c.py", "tests/unit/test_a.py", "tests/unit/test_b.py"]]
+    [share] = plan["tiers"][0]["shards"]
+    assert share["files"] == ["tests/slow/test_c.py", "tests/unit/test_a.py", "tests/unit/test_b.py"]
+    assert (share["parts"], plan["billed-minutes"], plan["history"]) == ([], 3, "There is no history yet.")
     assert (plan["commit"], plan["attempt"]) == ("c" * 40, 1)
     assert step.summary.startswith("### Plan: 1 test job (default branch)\n")
 
@@ -163,7 +166,8 @@ def test_a_secret_so_short_that_github_would_drop_the_matrix(tmp_path: Path) -> 
     root = project(tmp_path)
     step = run_step(root, "plan", CI_KIT_ENV="KEY=s3cret-value\nDEBUG=1\n")
     assert step.code == 3, step.log
-    assert "the value of the secret DEBUG occurs in the plan's outputs artifact, python, matrix," in step.log
+    assert "the value of the secret DEBUG occurs in the plan's outputs artifact, python, " in step.log
+    assert " matrix, " in step.log
     assert "Use a longer value, or put this value, if it is no secret, into the tier's `env`." in step.log
     assert step.outputs == {}
     assert run_step(root, "plan", CI_KIT_ENV="DEBUG=1\n", CI_KIT_SINGLE="true").code == 0
@@ -181,7 +185,7 @@ def test_single_takes_all_tiers_as_one(tmp_path: Path) -> None:
     step = run_step(project(tmp_path, config), "plan", CI_KIT_SINGLE="true")
     assert step.code == 0, step.log
     [tier] = step.report("plan")["tiers"]
-    assert (tier["name"], tier["paths"], len(tier["shards"]), len(tier["shards"][0])) == (
+    assert (tier["name"], tier["paths"], len(tier["shards"]), len(tier["shards"][0]["files"])) == (
         "tests",
         ["tests/unit", "tests/slow"],
         1,
@@ -198,17 +202,18 @@ def test_test_files_of_no_tier_are_named(tmp_path: Path) -> None:
 
 
 def test_keys_without_effect_are_named_once_in_the_log_and_in_the_summary(tmp_path: Path) -> None:
-    step = run_step(project(tmp_path, "history: none\ntest: {random-order: false, reruns: 1}\n"), "plan")
+    step = run_step(project(tmp_path, "history: branch\ncoverage: {patch: 90}\ntest: {reruns: 1}\n"), "plan")
     assert step.code == 0, step.log
-    note = "Set, but without effect in this version: test.random-order, history."
+    note = "Set, but without effect in this version: coverage.patch."
     assert step.log.count(note) == step.summary.count(note) == 1
+    assert "`history: branch` is without effect in this version: the history is kept in the cache." in step.log
     assert "without effect" not in run_step(project(tmp_path, "test: {reruns: 1}\n"), "plan").log
 
 
 def test_a_project_in_a_folder_of_the_checkout(tmp_path: Path) -> None:
     root = write(tmp_path / "project", {"back end/tests/test_ü.py": TEST, "front/test_x.py": TEST})
     step = run_step(root, "plan", CI_KIT_WORKING_DIRECTORY="back end")
-    assert step.report("plan")["tiers"][0]["shards"] == [["tests/test_ü.py"]]
+    assert [share["files"] for share in step.report("plan")["tiers"][0]["shards"]] == [["tests/test_ü.py"]]
 
 
 def test_planning_imports_only_the_standard_library_yaml_and_the_kit(tmp_path: Path) -> None:
@@ -236,6 +241,33 @@ print(json.dumps([code, sorted(new - set(sys.stdlib_module_names))]))
     assert foreign == {"ci_kit", "yaml"}
 
 
+def test_recorded_durations_decide_shards_and_parts(tmp_path: Path) -> None:
+    """A file that takes most of the time is cut, as many jobs are announced as meet the target, and the cost is said."""
+    files = {"tests/test_big.py": "def test_new(): pass\n", "tests/test_small.py": TEST}
+    root = project(tmp_path, "python: ['3.12']\ntiers: [{name: unit, target: 2m, max-shards: 8}]\n", files)
+    times = FileTimes("tests/test_big.py::", [f"test_{n}" for n in range(300)], [1.0] * 300, "")
+    small = FileTimes("tests/test_small.py::", ["test_a"], [2.0], "")
+    history = History((), {"unit": TierHistory({"tests/test_big.py": times, "tests/test_small.py": small})})
+    folder = tmp_path / "runner-temp" / "ci-kit" / "history"
+    folder.mkdir(parents=True)
+    write_history(folder, history)
+    step = run_step(root, "plan")
+    assert step.code == 0, step.log
+    plan = step.report("plan")
+    shares = plan["tiers"][0]["shards"]
+    assert len(shares) == len(json.loads(step.outputs["matrix"])["include"]) > 1
+    parts = [part for share in shares for part in share["parts"]]
+    assert {part["file"] for part in parts} == {"tests/test_big.py"}
+    assert sorted(test for part in parts for test in part["ids"]) == sorted(times.ids)
+    assert [part["rest"] for part in parts].count(True) == 1
+    assert max(share["seconds"] for share in shares) < 1.1 * 303 / len(shares)
+    assert step.outputs["billed-minutes"] == str(plan["billed-minutes"])
+    assert f"About {plan['billed-minutes']} billed runner minutes in all" in step.summary
+    assert "2 (1 cut)" in step.summary
+    # 303 tests, of which one has no record.
+    assert plan["history"] == "Times of 100 % of the tests are known from the last 0 runs."
+
+
 def test_five_thousand_files_are_planned_at_once(tmp_path: Path) -> None:
     """No timed test: the limit is far above what it takes, and only tells a plan from one that parses every file."""
     source = "import pytest\n\n" + "@pytest.mark.parametrize('a', [1, 2, 3])\ndef test_x(a):\n    assert a\n\n" * 10
@@ -244,7 +276,7 @@ def test_five_thousand_files_are_planned_at_once(tmp_path: Path) -> None:
     step = run_step(root, "plan")
     assert step.code == 0, step.log
     assert time.monotonic() - started < 20
-    assert sum(len(shard) for shard in step.report("plan")["tiers"][0]["shards"]) == 5000
+    assert sum(len(share["files"]) for share in step.report("plan")["tiers"][0]["shards"]) == 5000
     assert "| ~150000 |" in step.summary
 
 

@@ -37,6 +37,9 @@ class Reads:
     def _read(self, function: Function) -> None:
         arguments = [*function.args.args, *function.args.kwonlyargs]
         names = {each.arg: found for each in arguments if (found := self._named(each.annotation))}
+        for node in ast.walk(function):
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                names[node.target.id] = self._named(node.annotation)
         for _ in range(3):  # a name may be taken out of one that is found later in the walk
             names |= {name: found for name, source in _bindings(function) if (found := self._class_of(source, names))}
         for node in ast.walk(function):

@@ -58,3 +58,35 @@ def test_a_hostile_file_is_bounded(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "test_x.py"
     path.write_bytes(content)
     assert 1 <= count_tests(path) <= MOST_TESTS
+
+
+TREE_CASES = {
+    **{name: case for name, case in CASES.items() if name != "values that are a name"},
+    "values that a name holds": ("V = [1, 2, 3]\n@pytest.mark.parametrize('a', V)\ndef test_a(a): pass\n", 3),
+    "values that a name holds as a mapping": ("V: dict = {1: 2, 3: 4}\n@pytest.mark.parametrize('a', V.items())\ndef test_a(a): pass\n", 2),
+    "a range": ("@pytest.mark.parametrize('a', range(1, 10, 2))\ndef test_a(a): pass\n", 5),
+    "inherited tests": ("class Base:\n    def test_a(self): pass\n    def test_b(self): pass\nclass TestOne(Base):\n    def test_a(self): pass\nclass TestTwo(Base): pass\n", 4),
+    "unittest under any name": ("import unittest\nclass Case(unittest.TestCase):\n    def test_a(self): pass\nclass Other(Case):\n    def test_b(self): pass\n", 3),
+    "a class that makes itself": ("class TestA:\n    def __init__(self): pass\n    def test_a(self): pass\ndef test_b(): pass\n", 1),
+    "a class inside of a class": ("class TestA:\n    class TestB:\n        def test_a(self): pass\n", 1),
+    "a function inside of a function": ("def test_a():\n    def test_b(): pass\n", 1),
+    "tests in a string": ("X = '''\ndef test_a(): pass\n'''\ndef test_b(): pass\n", 1),
+    "tests under a condition": ("if True:\n    def test_a(): pass\ntry:\n    def test_b(): pass\nfinally:\n    pass\n", 2),
+    "classes that inherit from each other": ("class TestA(TestB): pass\nclass TestB(TestA):\n    def test_a(self): pass\n", 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "tests"), TREE_CASES.values(), ids=TREE_CASES)
+def test_counts_from_the_syntax_tree(source: str, tests: int, tmp_path: Path) -> None:
+    path = tmp_path / "test_x.py"
+    path.write_text(source, encoding="utf-8")
+    assert count_tests(path, from_tree=True) == tests
+
+
+@pytest.mark.parametrize(
+    "content", [b"\x00", b"(" * 10_000, b"x = " + b"-" * 100_000 + b"1", b"\xff\xfedef test_a(): pass"]
+)
+def test_what_has_no_syntax_tree_is_bounded_too(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "test_x.py"
+    path.write_bytes(content + b"\ndef test_a(): pass\n")
+    assert count_tests(path, from_tree=True) == 1

@@ -36,7 +36,6 @@ class PlanInputs:
     config: Path | None = setting(None, inputs.path, "configuration file (default .github/ci-kit.yml)")
     name: str = setting("ci", inputs.short_name, "name of this call, part of artifact names and cache keys")
     single: bool = setting(False, inputs.boolean, "plan for one job: one Python, one shard, no services")
-    history: Path | None = setting(None, inputs.path, "history.json of earlier runs (default: in the report folder)")
     env: str = setting("", inputs.text, "lines NAME=value of the consumer's secrets", secret=True)
 
 
@@ -50,7 +49,7 @@ def run(given: PlanInputs, tools: Tools) -> int:
     project = read_project(root)
     folder = report_folder(tools.environ)
     (folder / NAME).unlink(missing_ok=True)  # nothing of an earlier plan may pass for this one's
-    remembered = given.history or folder / "history" / NAME
+    remembered = folder / "history" / NAME
     history, note = _history(remembered, config)
     found = _find(root, config, planning.tiers_to_run(config, tools.event, single=given.single), history)
     plan = planning.make_plan(
@@ -80,7 +79,8 @@ def run(given: PlanInputs, tools: Tools) -> int:
         test_files=held | frozenset(everything),
     )
     parts = [path, write_choice(folder, choice), *([_beside(folder, remembered)] if note is None else [])]
-    for output, value in {"plan": str(path), "files": "\n".join(map(str, parts)), **outputs}.items():
+    said = {"plan": str(path), "files": "\n".join(map(str, parts)), "billed-minutes": str(plan.billed_minutes)}
+    for output, value in {**said, **outputs}.items():
         tools.workflow.output(output, value)
     _say(plan, found, planning.unassigned(plan, everything), choice, config, tools)
     return Exit.GOOD
@@ -129,7 +129,6 @@ def _outputs(plan: Plan, config: Config, tools: Tools) -> dict[str, str]:
         "matrix": json.dumps(planning.matrix(plan, FIRST), separators=(",", ":")),
         "matrix-after": json.dumps(planning.matrix(plan, AFTER), separators=(",", ":")),
         **{job: "true" if announced else "false" for job, announced in plan.jobs.items()},
-        "billed-minutes": str(plan.billed_minutes),
         "tier": plan.tiers[0].name,
         "test-timeout": f"{limits.verb}m",
         "test-minutes": str(limits.step),
