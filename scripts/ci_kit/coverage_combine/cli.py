@@ -20,7 +20,7 @@ from ci_kit.coverage_combine.gates import judge
 from ci_kit.coverage_combine.numbers import FileCoverage, add
 from ci_kit.coverage_combine.proof import Proven, prove
 from ci_kit.coverage_combine.receive import Received, receive
-from ci_kit.coverage_combine.result import NAME, Result, Untrusted, untrusted_report
+from ci_kit.coverage_combine.result import NAME, Result, Untrusted, numberless_report
 from ci_kit.coverage_combine.settings import read_settings
 from ci_kit.errors import CallerMistake, Exit, InfrastructureFailure, KitError
 from ci_kit.inputs import boolean, choice, path, percentage, setting, short_name
@@ -47,6 +47,7 @@ class CombineInputs:
 
 
 PARTIAL = "Only affected tests ran (test.select: affected), so no threshold of coverage is judged."
+NOTHING_AFFECTED = "The tests that the change can reach run no line of the project (test.select: affected)."
 WAITED_FOR = frozenset({"pull_request", "pull_request_target", "merge_group"})
 
 
@@ -64,24 +65,40 @@ def combine(inputs: CombineInputs, tools: Tools) -> int:
     # Nothing of an earlier run may pass for a result of this one.
     (temp / f"{NAME}.json").unlink(missing_ok=True)
     reports.clear(temp / "coverage")
+    partial = read_choice(here / inputs.plan if inputs.plan else None).leaves_out
     try:
         with tempfile.TemporaryDirectory(prefix="coverage-", dir=temp) as scratch:
-            result = _combine(inputs, tools, config, here, temp, Path(scratch))
+            result = _combine(inputs, tools, config, here, temp, Path(scratch), partial=partial)
     except KitError as error:
         reports.clear(temp / "coverage")
         if isinstance(error, InfrastructureFailure):
             problems = error.problems if isinstance(error, Untrusted) else (Problem(error.message, error.next_step),)
-            report = write_report(temp, NAME, untrusted_report(inputs.name, tools.event.sha, problems))
+            report = write_report(temp, NAME, numberless_report(inputs.name, tools.event.sha, problems))
             say.untrusted(tools.workflow, inputs.name, problems, report, tools.event.run_attempt)
         raise
+    if result is None:
+        report = write_report(
+            temp, NAME, numberless_report(inputs.name, tools.event.sha, (), notes=(NOTHING_AFFECTED,))
+        )
+        say.nothing(tools.workflow, inputs.name, NOTHING_AFFECTED, report, tools.event.run_attempt)
+        return Exit.GOOD
     report = write_report(temp, NAME, result.as_json())
     say.result(tools.workflow, result, report, tools.event.run_attempt)
     return Exit.NO if result.judgement.failed else Exit.GOOD
 
 
-def _combine(inputs: CombineInputs, tools: Tools, config: Config, here: Path, temp: Path, scratch: Path) -> Result:
+def _combine(
+    inputs: CombineInputs, tools: Tools, config: Config, here: Path, temp: Path, scratch: Path, *, partial: bool
+) -> Result | None:
+    """`partial`: tests may have been left out; only then nothing measured is no error, but the answer None."""
     started = tools.clock.monotonic()
     chosen, proven = _received(inputs, tools, here, temp, scratch)
+    if not any(leg.measured for leg in proven):
+        if partial:
+            return None
+        raise Untrusted(
+            [Problem("no leg measured any file of the repository.", "Compare [run] source with its layout.")]
+        )
     pythons = [leg.delivery.leg.python for leg in proven]
     settings = read_settings(here, tools.environ)
     with inside(here), tools.workflow.foreign_output():
@@ -92,9 +109,9 @@ def _combine(inputs: CombineInputs, tools: Tools, config: Config, here: Path, te
             raise stranger_error(combined, strangers, roots)
         analysis = reports.analyse(combined, temp / "coverage", pythons)
         files = analysis.files
-        _require_measured(files)
+        if not partial:
+            _require_measured(files)
         total = inputs.total if inputs.total is not None else config.coverage.total
-        partial = read_choice(here / inputs.plan if inputs.plan else None).leaves_out
         # Of a part of the tests no threshold can be asked.
         settled = replace(config.coverage, components=(), file_floor=0.0) if partial else config.coverage
         judgement = judge(files, settled, 0.0 if partial else total, config.file)
@@ -132,8 +149,6 @@ def _received(
     chosen = choose(received.deliveries, announced, _commit(tools, here))
     proven, unsound = prove(chosen.deliveries, scratch)
     problems = (*received.problems, *_nothing(received, inputs.name, folder, plan), *chosen.problems, *unsound)
-    if not problems and not any(leg.measured for leg in proven):
-        problems = (Problem("no leg measured any file of the repository.", "Compare [run] source with its layout."),)
     if problems:
         raise Untrusted(problems)
     return chosen, proven

@@ -94,12 +94,12 @@ class Result:
         }
 
 
-def untrusted_report(name: str, commit: str, problems: Sequence[Problem]) -> dict[str, Any]:
-    """The report when there is no number: why, by leg."""
+def numberless_report(name: str, commit: str, problems: Sequence[Problem], notes: Sequence[str] = ()) -> dict[str, Any]:
+    """The report when there is no number: by leg why it cannot be trusted, or a note why none is to be had."""
     return {
         "schema": SCHEMA,
         "name": name,
-        "verdict": "untrusted",
+        "verdict": "untrusted" if problems else "passed",
         "commit": commit,
         "total": None,
         "gates": [],
@@ -109,7 +109,7 @@ def untrusted_report(name: str, commit: str, problems: Sequence[Problem]) -> dic
         "analysis": None,
         "written": None,
         "problems": [{"leg": p.where, "message": p.message, "next-step": p.next_step} for p in problems],
-        "notes": [],
+        "notes": list(notes),
     }
 
 

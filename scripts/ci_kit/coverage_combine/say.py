@@ -45,6 +45,14 @@ def untrusted(workflow: Workflow, name: str, problems: Sequence[Problem], report
     )
 
 
+def nothing(workflow: Workflow, name: str, why: str, report: Path, attempt: int) -> None:
+    """Why there is nothing to be measured, which is no fault."""
+    workflow.output("verdict", "passed")
+    _where(workflow, name, attempt, report)
+    workflow.summary(f"## Coverage: nothing to measure\n\n{text(why)}")
+    workflow.log(why)
+
+
 def _where(workflow: Workflow, name: str, attempt: int, report: Path) -> None:
     workflow.output("report", str(report))
     workflow.output("folder", str(report.parent / "coverage"))
