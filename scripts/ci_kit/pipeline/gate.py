@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from ci_kit.affected_plan import TestChoice
 from ci_kit.config import Gates
 from ci_kit.history import History, trend
 from ci_kit.pipeline import durations, independence, proof, quarantined, thresholds
@@ -30,7 +31,8 @@ NEXT_STEPS = {
 class Surroundings:
     """What is known beside plan and results; without it, the gates that need it are left out.
 
-    `all_tiers`: the run has every tier of the configuration. `today`, in UTC, is for reasons that expire.
+    `all_tiers`: the run has every tier of the configuration. `today`, in UTC, is for reasons that expire. `choice` is
+    what the shards were told to leave out.
     """
 
     history: History = field(default_factory=History)
@@ -39,6 +41,7 @@ class Surroundings:
     quarantine: Quarantine = field(default_factory=Quarantine)
     all_tiers: bool = False
     today: date | None = None
+    choice: TestChoice = field(default_factory=TestChoice)
 
 
 def judge(
@@ -59,6 +62,7 @@ def judge(
         *(Finding(Kind.UNPROVEN, "TQ-01", text, RERUN) for text in evidence.unreadable),
         *proof.leg_findings(plan, jobs, evidence),
         *proof.completeness(plan, reports),
+        *proof.left_out(reports, around.choice),
         *proof.twice(reports),
         *(proof.union(plan, reports, around.collection) if around.collection else ()),
     ]

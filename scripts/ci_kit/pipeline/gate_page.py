@@ -116,7 +116,9 @@ def _tests(plan: Plan, evidence: Evidence) -> list[str]:
                 f"| {counts['skipped']} | {len(reports)} of {len(legs)} | {slowest} |"
             )
     head = "| Tier | Python | Tests | Failed | Flaky | Skipped | Shards | Slowest shard |"
-    return [head, "|:--|:--|--:|--:|--:|--:|--:|--:|", *rows]
+    unreached = sum(len(evidence.reports[leg].not_selected) for leg in plan.legs() if leg in evidence.reports)
+    note = f"{unreached} more did not run, because the change cannot reach them (test.select: affected)."
+    return [head, "|:--|:--|--:|--:|--:|--:|--:|--:|", *rows, *(["", text(note)] if unreached else [])]
 
 
 def _gates(verdict: Verdict) -> list[str]:

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from ci_kit import inputs
+from ci_kit.affected_plan import read_choice
 from ci_kit.config import Config, Gates, load_config
 from ci_kit.errors import CallerMistake, InfrastructureFailure, KitError
 from ci_kit.github import Annotation, job_started
@@ -120,6 +121,7 @@ def _read(given: GateInputs, folder: Path, tools: Tools) -> _Known:
         quarantine=_quarantine(root, config, now.date()),
         all_tiers={tier.name for tier in plan.tiers} >= {tier.name for tier in config.tiers},
         today=now.date(),
+        choice=read_choice(place),
     )
     remembers = config.history != "none" and tools.event.on_default_branch
     return _Known(plan, jobs, read_evidence(results, plan.name), config.gates, around, remembers, results)
@@ -142,13 +144,13 @@ def _quarantine(root: Path, config: Config, today: date) -> Quarantine:
 
 def _remember(known: _Known, folder: Path, tools: Tools) -> None:
     """Lay the new history where the workflow saves it from; a failure here makes no run red."""
-    merged = remember(
-        known.around.history, known.plan, known.evidence, tools.event, tools.clock.now(), known.around.spent.run
-    )
     try:
+        merged = remember(
+            known.around.history, known.plan, known.evidence, tools.event, tools.clock.now(), known.around.spent.run
+        )
         path = write_history(folder / "history", merged)
-    except InfrastructureFailure as error:
-        tools.workflow.log(f"The history is not kept: {error.message}")
+    except (InfrastructureFailure, ValueError) as error:  # a test's id may hold what no file can
+        tools.workflow.log(f"The history is not kept: {printable(str(error))}")
         return
     tools.workflow.output("history", str(path))
     if said := new_map(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
+from ci_kit.affected_plan import ONLY, TestChoice
 from ci_kit.pipeline.collection import Collection
 from ci_kit.pipeline.cut_proof import cut_findings
 from ci_kit.pipeline.evidence import Evidence, LegReport
@@ -137,13 +138,25 @@ def _one_leg(report: LegReport, planned: tuple[str, ...]) -> Iterator[Finding]:
         yield Finding(Kind.UNPROVEN, "TQ-01", text, RERUN)
 
 
+def left_out(reports: Iterable[LegReport], choice: TestChoice) -> Iterator[Finding]:
+    """A shard leaves out only what the plan says that the change cannot reach."""
+    for report in reports:
+        tier = choice.tiers.get(report.leg.tier) if choice.select == ONLY else None
+        allowed = tier.unaffected if tier is not None else frozenset[str]()
+        if found := sorted(set(report.not_selected) - allowed):
+            text = f"{report.leg}: {tests(len(found))} left out that the plan did not leave out: {some(found)}."
+            yield Finding(
+                Kind.UNPROVEN, "TQ-01", text, "Run the whole workflow again, so that all jobs share one plan."
+            )
+
+
 def union(plan: Plan, reports: Iterable[LegReport], collection: Collection) -> Iterator[Finding]:
     """On the Python of the lint job, all shards of a tier together collected what one plain collection there did."""
     python = newest(plan.pythons)
     for tier in plan.tiers:
         mine = [report for report in reports if (report.leg.tier, report.leg.python) == (tier.name, python)]
         whole = collection.tiers.get(tier.name)
-        if whole is None or len(mine) != len(tier.shards) or not all(map(_is_good, mine)):
+        if whole is None or len(mine) != len(tier.shards) or any(report.verdict == "error" for report in mine):
             continue  # nothing to compare with, or the legs themselves are findings
         collected = {test for report in mine for test in report.collected}
         left_out = {test for report in mine for test in (*report.deselected, *report.not_selected)}
