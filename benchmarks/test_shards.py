@@ -3,9 +3,9 @@
 
 Simulated, so that shards of minutes are compared in seconds: the suites of shard_suites.py. A planner gets the recorded
 times, the suite runs with the true ones; the ratio is the slowest shard ÷ max(sum / shards, longest test). With a perfect
-record both are the same. With a noisy one, each time is off by 40 % (log-normal) and 10 % of the tests are unknown. To the
-kit such tests are what a file holds beyond its record, as its syntax tree says; to pytest-split they are items without
-a duration. pytest-split is the real package, its algorithms called as it calls them itself.
+record both are the same. With a noisy one, each time is off by 40 % (log-normal) and 10 % of the tests are unknown; each
+suite has several such records. To the kit unknown tests are what a file holds beyond its record, as its sources say; to
+pytest-split they are items without a duration. pytest-split is the real package, called as it calls itself.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from ci_kit.share import Selection, select
 from ci_kit.split import deal
 
 PYTEST_SPLIT = "pytest-split==0.11.0"
+SUITES = 60
 COUNTS = (4, 8, 16, 32, 64)
 Split = Callable[[Suite, Suite, int], list[list[tuple[str, str]]]]
 """The suite, the record and the number of shards; answers (file, id) of each shard."""
@@ -135,10 +136,11 @@ def pytest_split(folder: Path) -> ModuleType:
 
 def compare(contenders: Mapping[str, Split], options: Options) -> tuple[list[str], dict[str, float]]:
     """Tables and figures."""
-    suites = {seed: suite(seed) for seed in range(20 if options.quick else 60)}
+    suites = {seed: suite(seed) for seed in range(SUITES)}
     runs: dict[tuple[str, str, int], list[Outcome]] = {}
     for seed, made in suites.items():
-        for record, recorded in (("perfect", made), ("noisy", noisy(made, seed))):
+        errors = [noisy(made, seed + SUITES * number) for number in range(2 if options.quick else 6)]
+        for record, recorded in (("perfect", made), *(("noisy", each) for each in errors)):
             for count in COUNTS:
                 for name, split in contenders.items():
                     runs.setdefault((name, record, count), []).append(measure(split, made, recorded, count))
