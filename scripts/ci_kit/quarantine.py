@@ -28,9 +28,14 @@ class Entry:
     expires: date
     line: int
 
+    @property
+    def is_pattern(self) -> bool:
+        """Whether it can cover more than one test."""
+        return "*" in self.id or "?" in self.id
+
     def covers(self, test: str) -> bool:
         """Whether it speaks of this test. Brackets are plain characters: they stand in the ids of parametrized tests."""
-        return self.id == test or (("*" in self.id or "?" in self.id) and _pattern(self.id).fullmatch(test) is not None)
+        return self.id == test or (self.is_pattern and _pattern(self.id).fullmatch(test) is not None)
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ class Quarantine:
         """For each entry, expired ones included, the tests it covers; the first entry that covers a test has it."""
         found: dict[Entry, list[str]] = {entry: [] for entry in (*self.entries, *self.expired)}
         exact = {entry.id: entry for entry in reversed((*self.entries, *self.expired))}
-        patterns = [entry for entry in found if "*" in entry.id or "?" in entry.id]
+        patterns = [entry for entry in found if entry.is_pattern]
         for test in tests:
             entry = exact.get(test) or next((one for one in patterns if one.covers(test)), None)
             if entry is not None:

@@ -137,6 +137,21 @@ def test_what_is_in_quarantine_does_not_gate(consumer: Callable[..., Consumer]) 
     assert expired.result("::test_bad[2]")["quarantined"] is False
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_many_failures_of_one_pattern_in_quarantine_do_not_stop_a_shard(
+    consumer: Callable[..., Consumer], workers: int
+) -> None:
+    text = "import pytest\n\n\n@pytest.mark.parametrize('x', range(6))\ndef test_bad(x):\n    assert x < 0\n"
+    here = consumer({
+        "test_a.py": text,
+        "test_b.py": "def test_good():\n    pass\n",
+        ".github/ci-kit.yml": "test: {maxfail: 2}\n",
+        FILE: entry("test_a.py::test_bad*", 3),
+    })  # fmt: skip
+    ran = run(here, "--reruns", "0", workers=workers)
+    assert (ran.code, ran.report["verdict"], len(ran.report["results"])) == (0, "passed", 7), ran.log
+
+
 def test_an_expired_or_malformed_entry_is_an_error_with_its_line(consumer: Callable[..., Consumer]) -> None:
     here = consumer(
         {"test_a.py": "def test_good():\n    pass\n", FILE: entry("x", 3) + entry("test_a.py::test_good", -1)}

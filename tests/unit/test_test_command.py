@@ -1,10 +1,20 @@
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 from ci_kit.machine import Machine
-from ci_kit.test.command import Request, Size, coverage_options, decide_workers, pytest_command, replaced
+from ci_kit.quarantine import Entry, Quarantine
+from ci_kit.test.command import (
+    Request,
+    Size,
+    coverage_options,
+    decide_workers,
+    maxfail_beside,
+    pytest_command,
+    replaced,
+)
 
 BIG = Size(files=50, tests=500, units=80)
 GIB = 2**30
@@ -39,6 +49,15 @@ def test_workers(asked: int | None, machine: Machine, size: Size | None, scope: 
     decided = decide_workers(asked, machine, size, scope)
     assert decided.count == count
     assert why in decided.why
+
+
+@pytest.mark.parametrize(
+    ("maxfail", "ids", "expected"),
+    [(10, [], 10), (10, ["a.py::one", "a.py::two"], 14), (10, ["a.py::one", "b.py::*"], 0), (0, ["a.py::one"], 0)],
+)
+def test_failures_in_quarantine_never_stop_a_shard(maxfail: int, ids: list[str], expected: int) -> None:
+    entries = tuple(Entry(name, "owner", "reason", date(2030, 1, 31), 1) for name in ids)
+    assert maxfail_beside(maxfail, Quarantine("q.yml", entries)) == expected
 
 
 def request(**more: object) -> Request:

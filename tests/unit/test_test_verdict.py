@@ -5,7 +5,7 @@ import itertools
 import pytest
 from ci_kit.errors import Exit
 from ci_kit.test.model import Ending, Outcome, Place, Record, Result, Stream, Verdict
-from ci_kit.test.verdict import judge
+from ci_kit.test.verdict import judge, without_result
 
 GOOD = Result("a", Outcome.PASSED, 0.1)
 FAILED = Result("a", Outcome.FAILED, 0.1)
@@ -54,6 +54,13 @@ def test_nothing_but_a_complete_session_without_failures_is_passed() -> None:
         assert judgement.verdict is Verdict.FAILED or judgement.why or passed
         if judgement.exit is Exit.GOOD:
             assert code in (None, 0, 5)
+
+
+def test_tests_without_a_result_are_named_in_their_order_at_linear_cost() -> None:
+    ids = tuple(f"a.py::test[{number}]" for number in range(50_000))
+    results = tuple(Result(name, Outcome.PASSED, 0.0) for name in ids[3:])
+    # With the cost of every test times every other one, this would take minutes.
+    assert without_result(Stream(results), Record(collected=tuple(reversed(ids)))) == tuple(reversed(ids[:3]))
 
 
 def test_a_dead_run_names_what_it_was_running() -> None:

@@ -42,6 +42,6 @@ def look_closer(delivery: Delivery, prepared: Prepared, left_seconds: float, too
 def _try_new_tests(names: tuple[str, ...], lab: Laboratory, examination: Examination) -> None:
     failed, times = run_again(names, lab, TIMES)
     examination.findings |= judged(failed, times)
-    if names:
+    if times:
         what = "test" if len(names) == 1 else "tests"
         examination.notes.append(f"{len(names)} new {what} ran {times} more times, to see whether they are flaky.")

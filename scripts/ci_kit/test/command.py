@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ci_kit.machine import Machine
+from ci_kit.quarantine import Quarantine
 
 DISTRIBUTION = {"auto": "loadscope", "class": "loadscope", "module": "loadscope", "file": "loadfile", "none": "load"}
 RERUN_PAUSE_SECONDS = 0.5
@@ -70,6 +71,16 @@ def _most(machine: Machine) -> tuple[int, str]:
     most = max(1, machine.memory_bytes // WORKER_BYTES)
     free = f"{machine.memory_bytes / 2**20:.0f} MiB of memory are free, {WORKER_BYTES // 2**20} for each worker"
     return most, free
+
+
+def maxfail_beside(maxfail: int, quarantine: Quarantine) -> int:
+    """So many failures that those in quarantine alone never stop a shard; 0, never, where a pattern covers any number.
+
+    pytest counts a test twice that fails in its call and in its tear-down.
+    """
+    if not maxfail or any(entry.is_pattern for entry in quarantine.entries):
+        return 0
+    return maxfail + 2 * len(quarantine.entries)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from ci_kit.test.segments import Ran, Reading, read_all
 from ci_kit.test.shard_run import ShardRun
 from ci_kit.test.stream import PHASES, printable
 from ci_kit.test.summary import counts
-from ci_kit.test.verdict import Judgement, judge, with_quarantine
+from ci_kit.test.verdict import Judgement, judge, with_quarantine, without_result
 from ci_kit.tools import Tools
 
 STREAM_LIMIT_BYTES = 5_000_000
@@ -208,8 +208,7 @@ def _notes(stream: Stream, record: Record) -> list[str]:
         notes.append(f"The tests keep their order: {record.not_shuffled}.")
     if stream.unreadable_lines:
         notes.append(f"{stream.unreadable_lines} lines of pytest's report stream could not be read.")
-    missing = [name for name in record.collected if name not in {result.id for result in stream.results}]
-    if missing:
+    if missing := without_result(stream, record):
         shown = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
         notes.append(f"{len(missing)} of {len(record.collected)} collected tests have no result: {shown}")
     return notes

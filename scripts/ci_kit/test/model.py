@@ -150,14 +150,6 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Death:
-    """A test that ended the only process of a run; `how` names the exit code or the signal."""
-
-    id: str
-    how: str
-
-
-@dataclass(frozen=True)
 class Interpreter:
     """The consumer's Python. `distributions` holds releases by normalised name, of what the kit works with."""
 

@@ -115,8 +115,7 @@ def prepare(given: RunInputs, tools: Tools) -> Prepared:
         workers=workers.count,
         scope=config.test.scope,
         reruns=config.test.reruns if given.reruns == FROM_CONFIG else given.reruns,
-        # What is in quarantine must not stop a shard early.
-        maxfail=config.test.maxfail and config.test.maxfail + len(quarantined.entries),
+        maxfail=command.maxfail_beside(config.test.maxfail, quarantined),
         rerun_only=config.test.rerun_only,
         extra=given.pytest_args,
         has_pytest_cov="pytest-cov" in python.distributions,

@@ -51,7 +51,7 @@ def _by_code(code: int, ending: Ending, stream: Stream, record: Record) -> Judge
         return _broken(f"pytest ended with an internal error{_during(record)}; its output above shows it.")
     if stream.collect_errors or any(result.gates for result in stream.results):
         return Judgement(Verdict.FAILED, Exit.NO)
-    if any(result.outcome in BAD for result in stream.results) and _results_missing(stream, record) == 0:
+    if any(result.outcome in BAD for result in stream.results) and not without_result(stream, record):
         return Judgement(Verdict.PASSED, Exit.GOOD, "What failed is in quarantine.")
     return _without_failure(code, stream, record)
 
@@ -60,9 +60,9 @@ def _without_failure(code: int, stream: Stream, record: Record) -> Judgement:
     """Its session came to an end and nothing failed in it."""
     if code == NOTHING or (code == OK and not record.collected):
         return Judgement(Verdict.EMPTY, Exit.GOOD, _why_empty(record))
-    missing = _results_missing(stream, record)
+    missing = without_result(stream, record)
     if code == OK and missing:
-        return _broken(f"pytest ended well, but {missing} collected tests have no result.")
+        return _broken(f"pytest ended well, but {len(missing)} collected tests have no result.")
     if code == OK:
         return Judgement(Verdict.PASSED, Exit.GOOD)
     if code == FAILED:
@@ -74,8 +74,10 @@ def _without_failure(code: int, stream: Stream, record: Record) -> Judgement:
     return _broken(f"pytest ended with the unknown exit code {code}{_during(record)}.")
 
 
-def _results_missing(stream: Stream, record: Record) -> int:
-    return len(set(record.collected) - {result.id for result in stream.results})
+def without_result(stream: Stream, record: Record) -> tuple[str, ...]:
+    """The collected tests that have none, in their order."""
+    known = {result.id for result in stream.results}
+    return tuple(name for name in record.collected if name not in known)
 
 
 def with_quarantine(judgement: Judgement, quarantine: Quarantine) -> Judgement:
