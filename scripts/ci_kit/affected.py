@@ -5,7 +5,7 @@ Whatever the map cannot tell means "all", with the reason as a sentence.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import PurePosixPath
@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from ci_kit.affected_blocks import MODULE, UNREADABLE, blocks_of
 from ci_kit.affected_imports import reach_back
 from ci_kit.affected_map import AffectedMap, TierMap
+from ci_kit.affected_tree import OUTSIDE
 
 ALL_FILES = (
     "pyproject.toml", "setup.py", "setup.cfg", "tox.ini", "noxfile.py", "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml",
@@ -64,7 +65,7 @@ class _Reached:
     listed: frozenset[str] = frozenset()
 
 
-def decide(known: AffectedMap | None, why_not: str, tree: Tree, tiers: Iterable[str]) -> dict[str, Affected]:
+def decide(known: AffectedMap | None, why_not: str, tree: Tree, tiers: Collection[str]) -> dict[str, Affected]:
     """The affected tests of each tier. `why_not` is the reason when there is no map."""
     try:
         if known is None:
@@ -73,9 +74,12 @@ def decide(known: AffectedMap | None, why_not: str, tree: Tree, tiers: Iterable[
             raise _All(known.unusable)  # noqa: TRY301
         changed = changed_files(known.digests, tree.digests)
         reached = _reached(known, tree, changed)
+        return {tier: _select(known, known.tiers.get(tier), reached, len(changed)) for tier in tiers}
     except _All as everything:
-        return {tier: Affected(all=True, reason=str(everything)) for tier in tiers}
-    return {tier: _select(known, known.tiers.get(tier), reached, len(changed)) for tier in tiers}
+        reason = str(everything)
+    except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
+        reason = f"the map contradicts itself ({type(error).__name__})"
+    return {tier: Affected(all=True, reason=reason) for tier in tiers}
 
 
 def changed_files(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
@@ -115,6 +119,8 @@ def _reached(known: AffectedMap, tree: Tree, changed: Iterable[str]) -> _Reached
 
 
 def _refuse_everywhere(known: AffectedMap, file: str) -> None:
+    if file == OUTSIDE:
+        raise _All("the repository changed outside the project's folder, where no test is watched")
     if _matches(file, ALL_FILES):
         raise _All(f"{file} changed, which configures the tests, the build or the dependencies")
     if file == "conftest.py":

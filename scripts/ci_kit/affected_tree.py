@@ -5,26 +5,52 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ci_kit.errors import KitError
 from ci_kit.process import TAIL_BYTES, Runner, run_checked
 
 _SKIPPED = {"__pycache__", "node_modules", "venv", "build", "dist"}
 GIT_SECONDS = 60.0
+OUTSIDE = ".."
+"""Stands in a tree for all of the repository that is not below the project's folder."""
 
 
 def read_tree(root: Path, runner: Runner) -> dict[str, str]:
     """Each file's POSIX path from `root` and a digest: what git tracks or would, without git the files themselves.
 
-    A symbolic link counts with its target's name. A file that is gone from the folder is left out.
+    A symbolic link counts with its target's name. A file that is gone from the folder is left out. Of a project in a
+    folder of a larger repository, what is committed beside it has one digest together, under `OUTSIDE`.
     """
     found = {}
     for name in _listed(root, runner):
         digest = _digest(root / name)
         if digest is not None:
             found[name] = digest
+    if beside := _beside(root, runner):
+        found[OUTSIDE] = hashlib.sha256(beside.encode()).hexdigest()[:24]
     return found
+
+
+def _beside(root: Path, runner: Runner) -> str:
+    """What git lists beside each folder on the way from the repository's top to `root`, each entry with its digest."""
+
+    def git(*words: str) -> str:
+        argv = ["git", "-c", "core.quotePath=false", *words]
+        return run_checked(runner, argv, what=f"git {words[0]}", cwd=root, timeout_seconds=GIT_SECONDS)
+
+    try:
+        way = PurePosixPath(git("rev-parse", "--show-prefix").rstrip("\n")).parts
+        levels = [git("ls-tree", "-z", "--full-tree", f"HEAD:{'/'.join(way[:depth])}") for depth in range(len(way))]
+    except KitError:
+        return ""
+    entries = [
+        (depth, entry)
+        for depth, (level, own) in enumerate(zip(levels, way, strict=True))
+        for entry in filter(None, level.split("\0"))
+        if entry.partition("\t")[2] != own
+    ]
+    return "\0".join(f"{depth} {entry}" for depth, entry in entries)
 
 
 def _listed(root: Path, runner: Runner) -> list[str]:

@@ -92,6 +92,22 @@ def replaced(file: str, old: str, new: str) -> dict[str, str | None]:
 
 
 @pytest.mark.parametrize(
+    "wrong",
+    [
+        {"blocks": {}},
+        {"tiers": {"unit": TierMap(("a",), ("a.py",), Sets(("0",)), {"src/shop/price.py": {"total": 7}})}},
+        {"tiers": {"unit": TierMap(("a",), ("a.py",), Sets(("5",)), {"src/shop/price.py": {"total": 0}})}},
+    ],
+    ids=["no blocks", "no such set", "no such test"],
+)
+def test_a_map_that_contradicts_itself_means_all(wrong: Mapping[str, Any]) -> None:
+    known = dataclasses.replace(recorded(), **wrong)
+    found = after(replaced("src/shop/price.py", "x * RATE", "x + RATE"), known)
+    assert found.all
+    assert found.reason.startswith("the map contradicts itself (")
+
+
+@pytest.mark.parametrize(
     ("change", "expected"),
     [
         ({}, set()),

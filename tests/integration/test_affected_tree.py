@@ -1,0 +1,61 @@
+"""The tree that two commits are compared by, in real repositories."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from ci_kit.affected import Tree, decide
+from ci_kit.affected_map import AffectedMap
+from ci_kit.affected_tree import OUTSIDE, read_tree
+from ci_kit.process import SubprocessRunner
+from integration.pipeline_kit import write
+
+FILES = {"libs/common.py": "A = 1\n", "svc/other.py": "A = 1\n", "svc/a/mine.py": "A = 1\n", "svc/a/sub/more.py": ""}
+
+
+def commit(repository: Path, files: Mapping[str, str]) -> None:
+    write(repository, dict(files))
+    for words in (["init", "-q"], ["add", "-A"], ["commit", "-q", "--allow-empty", "-m", "next"]):
+        subprocess.run(
+            ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", *words],
+            cwd=repository,
+            check=True,
+            timeout=60,
+        )
+
+
+@pytest.mark.parametrize(
+    ("change", "differs"),
+    [
+        ({}, set()),
+        ({"svc/a/mine.py": "A = 2\n"}, {"mine.py"}),
+        ({"svc/a/sub/more.py": "A = 2\n"}, {"sub/more.py"}),
+        ({"libs/common.py": "A = 2\n"}, {OUTSIDE}),
+        ({"svc/other.py": "A = 2\n"}, {OUTSIDE}),
+        ({"svc/b/new.py": ""}, {OUTSIDE}),
+        ({"libs/a/new.py": ""}, {OUTSIDE}),
+    ],
+)
+def test_a_change_beside_the_projects_folder_is_seen(
+    change: Mapping[str, str], differs: set[str], tmp_path: Path
+) -> None:
+    project, runner = tmp_path / "svc" / "a", SubprocessRunner()
+    commit(tmp_path, FILES)
+    before = read_tree(project, runner)
+    assert set(before) == {"mine.py", "sub/more.py", OUTSIDE}
+    commit(tmp_path, change)
+    after = read_tree(project, runner)
+    assert {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)} == differs
+    if OUTSIDE in differs:
+        found = decide(AffectedMap("c", before, {}, {}), "", Tree(after, str), ["unit"])["unit"]
+        assert (found.all, "outside the project's folder" in found.reason) == (True, True)
+
+
+def test_the_repositorys_own_folder_and_one_without_git_have_nothing_beside(tmp_path: Path) -> None:
+    write(tmp_path / "plain", {"a.py": ""})
+    assert set(read_tree(tmp_path / "plain", SubprocessRunner())) == {"a.py"}
+    commit(tmp_path / "whole", FILES)
+    assert set(read_tree(tmp_path / "whole", SubprocessRunner())) == set(FILES)
