@@ -39,15 +39,20 @@ def _beside(root: Path, runner: Runner) -> str:
         argv = ["git", "-c", "core.quotePath=false", *words]
         return run_checked(runner, argv, what=f"git {words[0]}", cwd=root, timeout_seconds=GIT_SECONDS)
 
+    def level(folder: str) -> str:
+        found = git("ls-tree", "-z", "--full-tree", f"HEAD:{folder}")
+        # Of more than a runner keeps, the whole folder's digest must do, though it changes with the project itself.
+        return found if len(found.encode()) < TAIL_BYTES // 2 else git("rev-parse", f"HEAD:{folder}")
+
     try:
         way = PurePosixPath(git("rev-parse", "--show-prefix").rstrip("\n")).parts
-        levels = [git("ls-tree", "-z", "--full-tree", f"HEAD:{'/'.join(way[:depth])}") for depth in range(len(way))]
+        levels = [level("/".join(way[:depth])) for depth in range(len(way))]
     except KitError:
         return ""
     entries = [
         (depth, entry)
-        for depth, (level, own) in enumerate(zip(levels, way, strict=True))
-        for entry in filter(None, level.split("\0"))
+        for depth, (found, own) in enumerate(zip(levels, way, strict=True))
+        for entry in filter(None, found.split("\0"))
         if entry.partition("\t")[2] != own
     ]
     return "\0".join(f"{depth} {entry}" for depth, entry in entries)

@@ -54,6 +54,15 @@ def test_a_change_beside_the_projects_folder_is_seen(
         assert (found.all, "outside the project's folder" in found.reason) == (True, True)
 
 
+def test_a_change_beside_the_project_in_a_very_large_folder_is_seen(tmp_path: Path) -> None:
+    runner = SubprocessRunner()
+    commit(tmp_path, FILES | {f"svc/{number:0200}.txt": "" for number in range(900)})
+    before = read_tree(tmp_path / "svc" / "a", runner)
+    commit(tmp_path, {f"svc/{0:0200}.txt": "changed"})
+    after = read_tree(tmp_path / "svc" / "a", runner)
+    assert before[OUTSIDE] != after[OUTSIDE]
+
+
 def test_the_repositorys_own_folder_and_one_without_git_have_nothing_beside(tmp_path: Path) -> None:
     write(tmp_path / "plain", {"a.py": ""})
     assert set(read_tree(tmp_path / "plain", SubprocessRunner())) == {"a.py"}
