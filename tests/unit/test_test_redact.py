@@ -1,12 +1,19 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from ci_kit.test.redact import FORMAT_WORDS, hider, redact_files
+from ci_kit.test.redact import FORMAT_WORDS, SHORTEST, hider, redact_files
 from hypothesis import assume, given
 from hypothesis import strategies as st
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "scripts" / "pytest-ci-kit" / "src"))
+from pytest_ci_kit.record import Part, Recorder, Selector, Task
 
 SECRET = 'pa"ss\\wörd\t4'
 
@@ -59,6 +66,37 @@ def test_a_secret_that_is_a_word_of_the_stream_leaves_it_readable(secret: str, t
     redact_files([path], [secret])
 
     assert json.loads(path.read_text(encoding="utf-8")) == {**report, "longrepr": "it was ***."}
+
+
+def test_a_secret_that_is_a_word_of_the_plug_ins_records_leaves_them_readable(tmp_path: Path) -> None:
+    parts = {"a.py": Part(None, frozenset()), "b.py": Part(frozenset({"b.py::b"}), frozenset())}
+    task = Task(tmp_path, tmp_path, frozenset(), frozenset(), owns_unplanned=True, parts=parts)
+    config: Any = SimpleNamespace(rootpath=tmp_path)
+    recorder = Recorder(task, config)
+    selector = Selector(task)
+    assert selector.keeps(tmp_path / "b.py", "b.py::b")
+    recorder.session_starts()
+    recorder.collected([])
+    recorder.cut(selector)
+    recorder.chosen(["a.py::a"], "1")
+    recorder.ordered_by("1")
+    recorder.hung("a.py::a", 1.0)
+    files = sorted(tmp_path.glob("*.json"))
+    before = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    keys = {key for data in before for key in _keys(data)} - {"a.py", "b.py"}
+    assert {"left", "kept", "tests", "sum", "not-selected", "note", "seconds", "rootdir"} <= keys
+
+    for secret in [*sorted(key for key in keys if len(key) >= SHORTEST), "test", "select"]:
+        redact_files(files, [secret])
+        after = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+        assert [list(_keys(data)) for data in after] == [list(_keys(data)) for data in before]
+
+
+def _keys(data: object) -> Iterator[str]:
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield key
+            yield from _keys(value)
 
 
 @given(secret=st.text(min_size=4), before=st.text(), after=st.text(), ascii_only=st.booleans())

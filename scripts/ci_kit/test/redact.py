@@ -18,7 +18,11 @@ FORMAT_WORDS = frozenset(
         *("SubTestReport", "nodeid", "location", "outcome", "passed", "failed", "skipped", "rerun", "when", "setup"),
         *("call", "teardown", "duration", "longrepr", "reprcrash", "reprtraceback", "reprentries", "reprfileloc"),
         *("data", "lines", "path", "lineno", "message", "wasxfail", "worker_id", "main", "collected", "deselected"),
-        *("rootdir", "addopts", "inifile", "file", "line"),
+        *("rootdir", "addopts", "inifile", "file", "line", "start", "stop"),
+        # What the plug-in writes.
+        *("left", "kept", "tests", "sum", "not-selected", "note", "id", "seconds"),
+        *("units", "cut", "pieces", "lower-bound", "makespan", "workers"),
+        *("python", "environment", "spots", "outside", "uncertain", "early", "loaded", "copies"),
     }
 )
 
