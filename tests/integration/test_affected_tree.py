@@ -12,6 +12,7 @@ from ci_kit.affected_map import AffectedMap
 from ci_kit.affected_tree import OUTSIDE, read_tree
 from ci_kit.process import SubprocessRunner
 from integration.pipeline_kit import write
+from tooling.recorded import record, tree_of
 
 FILES = {"libs/common.py": "A = 1\n", "svc/other.py": "A = 1\n", "svc/a/mine.py": "A = 1\n", "svc/a/sub/more.py": ""}
 
@@ -68,3 +69,26 @@ def test_the_repositorys_own_folder_and_one_without_git_have_nothing_beside(tmp_
     assert set(read_tree(tmp_path / "plain", SubprocessRunner())) == {"a.py"}
     commit(tmp_path / "whole", FILES)
     assert set(read_tree(tmp_path / "whole", SubprocessRunner())) == set(FILES)
+
+
+@pytest.mark.parametrize("changed", ["README.md", "shared/notes.md"])
+def test_what_is_read_through_a_symbolic_link_is_seen(changed: str, tmp_path: Path) -> None:
+    test = "def test_{0}():\n    assert open({1!r}).read()\n"
+    root = write(
+        tmp_path / "project",
+        {
+            "README.md": "a", "shared/notes.md": "b", "OTHER.md": "c",
+            "tests/test_a.py": test.format("readme", "docs/start.md"), "tests/test_b.py": test.format("notes", "data/notes.md"),
+            "tests/test_c.py": "def test_other():\n    pass\n",
+        },
+    )  # fmt: skip
+    (root / "docs").mkdir()
+    (root / "docs" / "start.md").symlink_to("../README.md")
+    (root / "data").symlink_to("shared")
+    known = record(root, tmp_path / "kit").known
+    write(root, {changed: "changed"})
+    found = decide(known, "", tree_of(root), ["tests"])["tests"]
+    which = {"README.md": "tests/test_a.py::test_readme", "shared/notes.md": "tests/test_b.py::test_notes"}
+    assert (found.all, found.tests) == (False, frozenset({which[changed]}))
+    write(root, {changed: "b" if "notes" in changed else "a", "OTHER.md": "changed"})
+    assert decide(known, "", tree_of(root), ["tests"])["tests"].tests == frozenset()

@@ -54,6 +54,7 @@ class Footprints:
         self._early = sorted(self._loaded())
         self._tracer: Tracer = tracer(self._naming)
         self._events: Set[Spot] = set()
+        self._behind: Dict[str, str] = {}
         self._outside: Set[Spot] = set()
         self._current: Set[Spot] = set()
         self._shared: Dict[str, Set[Spot]] = {}
@@ -88,9 +89,13 @@ class Footprints:
             full = os.path.abspath(path)  # noqa: PTH100 - called for every file that is opened
         except OSError:  # the current folder is gone
             return
-        name = self._naming(full + os.sep if kind == LISTED else full)
+        end = os.sep if kind == LISTED else ""
+        name = self._naming(full + end)
         if name is not None and name != _PROCESSES:
-            self._events.add((name, kind))
+            if name not in self._behind:
+                self._behind[name] = self._naming(os.path.realpath(full) + end) or name
+            # Behind a symbolic link is another file, and a change may be to either.
+            self._events.update(((name, kind), (self._behind[name], kind)))
 
     def _cut(self) -> Set[Spot]:
         found = self._tracer.cut()
