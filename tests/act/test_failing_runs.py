@@ -130,11 +130,15 @@ def test_is_red_and_says_why(case: Case, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("victim", "says"),
-    [("getpid", "tests/test_label.py::test_dies"), ("getppid", "ended by SIGKILL")],
+    ("victim", "code", "says", "gate_says"),
+    [
+        # The tests behind it run on in a new process, so the shard comes to its end: one test failed, by crashing.
+        ("getpid", 1, "tests/test_label.py::test_dies", "tests/test_label.py::test_dies"),
+        ("getppid", 3, "ended by SIGKILL", "unit · Python {python} · {shard}"),
+    ],
     ids=["pytest dies", "the whole step dies"],
 )
-def test_a_shard_that_dies_is_red_and_named(victim: str, says: str, tmp_path: Path) -> None:
+def test_a_shard_that_dies_is_red_and_named(victim: str, code: int, says: str, gate_says: str, tmp_path: Path) -> None:
     repo = lay(tmp_path / "repo", {**PROJECT, "tests/test_label.py": DYING.format(victim=victim)})
 
     result = run(repo, tmp_path / "out")
@@ -142,8 +146,8 @@ def test_a_shard_that_dies_is_red_and_named(victim: str, says: str, tmp_path: Pa
     assert result.verdict == "failure"
     dead = [job for job in result.find("test") if job.result == "failure"]
     assert len(dead) == 1
-    assert re.search(r"exit status 3\b", dead[0].log + "\n".join(dead[0].errors))
+    assert re.search(rf"exit status {code}\b", dead[0].log + "\n".join(dead[0].errors))
     assert says in dead[0].log + "\n".join(note.message for note in dead[0].annotations)
     gate = result.one("gate")
     assert gate.result == "failure"
-    assert f"unit · Python {PYTHON} · {dead[0].matrix['shard']}" in gate.log
+    assert gate_says.format(python=PYTHON, shard=dead[0].matrix["shard"]) in gate.log

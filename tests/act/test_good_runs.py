@@ -130,7 +130,7 @@ def test_spaces_and_other_letters_in_paths_are_no_obstacle(tmp_path: Path) -> No
 
 
 def test_the_demo_runs_from_a_fresh_clone_twice(tmp_path: Path, require_server: Callable[[str], str]) -> None:
-    """As a newcomer does it: clone, run, run again; the second run finds its packages in the cache."""
+    """As a newcomer does it: clone, run, run again; the second run finds its packages and its history in the cache."""
     require_server("redis-server")
     clone = tmp_path / "fresh clone"
     clone.mkdir()
@@ -166,4 +166,5 @@ def test_the_demo_runs_from_a_fresh_clone_twice(tmp_path: Path, require_server: 
         assert Path(lines["HTML"].strip()).is_file()
         hits.append({word.strip() for word in lines["cache"].split(",")})
     assert "miss" in hits[0]
-    assert hits[1] == {"exact"}
+    # The packages, and the history that the first run left under a key of its own.
+    assert hits[1] == {"exact", "prefix"}
