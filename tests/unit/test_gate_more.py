@@ -95,6 +95,7 @@ def test_a_failure_in_quarantine_does_not_gate_and_is_listed(tmp_path: Path) -> 
     assert row(verdict, "flaky tests")[0] == "0 % (0 of 2 tests)"
     page = gate_page.page(PLAN, GREEN, read_evidence(tmp_path, "ci"), verdict, None)
     assert "### Failed in quarantine, not judged" in page
+    assert page.startswith("## ✅ Green: 3 tests, 1 failed in quarantine\n")
     assert "`a.py::test_b`" in page
 
 

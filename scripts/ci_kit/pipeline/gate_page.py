@@ -32,15 +32,17 @@ def page(plan: Plan, jobs: dict[str, str], evidence: Evidence, verdict: Verdict,
 def headline(verdict: Verdict, coverage: float | None) -> str:
     """One line for a person with three seconds."""
     total = sum(verdict.counts.values())
-    bad = verdict.counts.get("failed", 0) + verdict.counts.get("error", 0)
+    excused = sum(len(failure.legs) for failure in verdict.quarantined)
+    bad = verdict.counts.get("failed", 0) + verdict.counts.get("error", 0) - excused
+    aside = f", {excused} failed in quarantine" if excused else ""
     skipped = f", {verdict.counts['skipped']} skipped" if verdict.counts.get("skipped") else ""
     covered = "" if coverage is None else f", {coverage:.2f} % covered"
     tests = f"{total} test{'' if total == 1 else 's'}"
     if not verdict.findings:
         failed = f", {bad} failed within the pass rate" if bad else ""
-        return f"## ✅ Green: {tests}{failed}{skipped}{covered}"
+        return f"## ✅ Green: {tests}{failed}{aside}{skipped}{covered}"
     what = f"{bad} of {tests} failed" if bad else f"no test failed ({total} ran), but this is wrong"
-    return f"## ❌ Red: {what}{skipped}{covered}"
+    return f"## ❌ Red: {what}{aside}{skipped}{covered}"
 
 
 def _findings(verdict: Verdict) -> list[str]:
