@@ -152,6 +152,22 @@ def test_many_failures_of_one_pattern_in_quarantine_do_not_stop_a_shard(
     assert (ran.code, ran.report["verdict"], len(ran.report["results"])) == (0, "passed", 7), ran.log
 
 
+def test_a_failure_that_comes_from_the_seed_is_real(consumer: Callable[..., Consumer]) -> None:
+    text = """import pathlib
+import random
+
+
+def test_chance():
+    seen = pathlib.Path(__file__).with_name("seen")
+    drawn = repr(random.random())
+    if not seen.exists():
+        seen.write_text(drawn)
+    assert seen.read_text() != drawn
+"""
+    ran = run(consumer({"test_a.py": text}, ALL), "--reruns", "0", "--seed", "7")
+    assert (ran.code, ran.result("::test_chance")["class"]) == (1, "real"), ran.log
+
+
 def test_an_expired_or_malformed_entry_is_an_error_with_its_line(consumer: Callable[..., Consumer]) -> None:
     here = consumer(
         {"test_a.py": "def test_good():\n    pass\n", FILE: entry("x", 3) + entry("test_a.py::test_good", -1)}

@@ -84,9 +84,9 @@ class Laboratory:
         folder = self.run.private / f"experiment-{self.runs}"
         files = frozenset(self.places[name].file for name in ids if name in self.places)
         stream = folder / "report-log.jsonl"
-        task = write_task(
-            folder, self.run.root, Selection(files, frozenset(), owns_unplanned=False), {"exact": list(ids)}
-        )
+        selection = Selection(files, frozenset(), owns_unplanned=False)
+        # The list decides the order; the seed is for plug-ins that seed what tests draw (pytest-randomly).
+        task = write_task(folder, self.run.root, selection, {"exact": list(ids), "seed": self.run.seed})
         request = replace(
             self.run.request,
             task=task, stream=stream, workers=workers, scope="none", reruns=0, maxfail=0,
