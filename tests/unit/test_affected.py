@@ -11,6 +11,7 @@ from ci_kit.affected import Affected, Tree, changed_files, decide
 from ci_kit.affected_build import READ, build_map
 from ci_kit.affected_imports import import_graph, reach, reach_back
 from ci_kit.affected_map import AffectedMap, Sets, TierMap, pack, read_map, unpack, write_map
+from ci_kit.pipeline.mapping import source_reader
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -294,3 +295,12 @@ def test_a_map_is_small_for_a_large_project(tmp_path: Path) -> None:
     path = write_map(tmp_path, known)
     assert path.stat().st_size < 2_000_000
     assert read_map(path) == (known, "")
+
+
+def test_each_source_is_read_once(tmp_path: Path) -> None:
+    """A change of many pages looks for each of their names in every source."""
+    read = source_reader(tmp_path)
+    (tmp_path / "a.py").write_text("A = 1\n")
+    assert (read("a.py"), read("gone.py")) == ("A = 1\n", "")
+    (tmp_path / "a.py").unlink()
+    assert read("a.py") == "A = 1\n"

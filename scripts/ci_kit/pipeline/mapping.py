@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +81,9 @@ def _footprints(results: Path, name: str) -> Iterator[dict[str, Any]]:
 
 
 def source_reader(root: Path) -> Callable[[str], str]:
-    """Reads a file of the checkout; one that cannot be read is as good as empty."""
+    """Reads a file of the checkout, once; one that cannot be read is as good as empty."""
 
+    @cache
     def read(file: str) -> str:
         try:
             return (root / file).read_text(encoding="utf-8", errors="replace")
