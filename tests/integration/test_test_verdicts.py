@@ -205,6 +205,19 @@ def test_a_service_that_dies(consumer: Callable[..., Consumer], server: subproce
     assert (ran.result("::test_uses_it")["class"] is None) == dies
 
 
+@pytest.mark.parametrize("file", ["test_a.py", "conftest.py"])
+def test_a_service_that_dies_while_files_are_imported(
+    consumer: Callable[..., Consumer], server: subprocess.Popen[str], file: str
+) -> None:
+    assert server.stdout is not None
+    port = server.stdout.readline().strip()
+    config = f"tiers:\n  - name: one\n    services: {{box: {{image: box, ready: 'tcp://127.0.0.1:{port}'}}}}\n"
+    files = {"test_a.py": "def test_good():\n    pass\n", ".github/ci-kit.yml": config}
+    ran = run(consumer(files | {file: f"import os\n\nos.kill({server.pid}, 9)\nraise ConnectionError\n"}))
+    assert ran.code == 3, ran.log
+    assert "The service box" in ran.report["why"]
+
+
 def test_a_new_test_is_tried_some_more_times(consumer: Callable[..., Consumer]) -> None:
     """Only on a pull request, and only in files of which the history knows something."""
     text = (

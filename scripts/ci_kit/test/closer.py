@@ -19,7 +19,9 @@ def look_closer(delivery: Delivery, prepared: Prepared, left_seconds: float, too
     run, ran = delivery.run, delivery.ran
     reading = delivery.reading = read(run, ran, tools)
     results, record = reading.stream.results, reading.record
-    failed = [result for result in results if result.outcome in BAD]
+    failed = any(result.outcome in BAD for result in results)
+    # What a file or a conftest.py does when it is imported may need the service too.
+    failed = failed or bool(reading.stream.collect_errors) or record.conftest is not None
     if failed or ran.ending.timed_out or (ran.ending.code or 0) < 0:
         delivery.dead_service = find_dead(prepared.services, tools)
     if delivery.dead_service is not None or record.unstable:
