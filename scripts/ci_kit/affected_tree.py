@@ -19,17 +19,27 @@ OUTSIDE = ".."
 def read_tree(root: Path, runner: Runner) -> dict[str, str]:
     """Each file's POSIX path from `root` and a digest: what git tracks or would, without git the files themselves.
 
-    A symbolic link counts with its target's name. A file that is gone from the folder is left out. Of a project in a
-    folder of a larger repository, what is committed beside it has one digest together, under `OUTSIDE`.
+    A symbolic link counts with its target's name, a submodule with its commit. A file that is gone from the folder is
+    left out. Of a project in a folder of a larger repository, what is committed beside it has one digest together, under
+    `OUTSIDE`.
     """
     found = {}
     for name in _listed(root, runner):
-        digest = _digest(root / name)
+        path = root / name
+        digest = _submodule(root, name, runner) if path.is_dir() and not path.is_symlink() else _digest(path)
         if digest is not None:
             found[name] = digest
     if beside := _beside(root, runner):
         found[OUTSIDE] = hashlib.sha256(beside.encode()).hexdigest()[:24]
     return found
+
+
+def _submodule(root: Path, name: str, runner: Runner) -> str | None:
+    """The only folders that git lists are submodules; the commit that the checkout asks for says what is in one."""
+    argv = ["git", "ls-files", "--stage", "-z", "--", f":(literal){name}"]
+    out = run_checked(runner, argv, what="git ls-files", cwd=root, timeout_seconds=GIT_SECONDS)
+    mode, _, rest = out.partition(" ")
+    return rest.partition(" ")[0][:24] if mode == "160000" else None
 
 
 def _beside(root: Path, runner: Runner) -> str:

@@ -71,6 +71,19 @@ def test_the_repositorys_own_folder_and_one_without_git_have_nothing_beside(tmp_
     assert set(read_tree(tmp_path / "whole", SubprocessRunner())) == set(FILES)
 
 
+def test_another_commit_of_a_submodule_is_seen(tmp_path: Path) -> None:
+    project, inner = tmp_path / "project", tmp_path / "project" / "vendor"
+    commit(inner, {"lib.py": "A = 1\n"})
+    commit(project, {"a.py": ""})
+    before = read_tree(project, SubprocessRunner())
+    assert set(before) == {"a.py", "vendor"}
+    commit(inner, {"lib.py": "A = 2\n"})
+    commit(project, {})
+    after = read_tree(project, SubprocessRunner())
+    assert {name for name in after if after[name] != before[name]} == {"vendor"}
+    assert decide(AffectedMap("c", before, {}, {}), "", Tree(after, str), ["unit"])["unit"].all
+
+
 @pytest.mark.parametrize("changed", ["README.md", "shared/notes.md"])
 def test_what_is_read_through_a_symbolic_link_is_seen(changed: str, tmp_path: Path) -> None:
     test = "def test_{0}():\n    assert open({1!r}).read()\n"
