@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
+from collections.abc import Iterator
 from typing import Any
 
 from ci_kit.test.model import Outcome, Place, Stream
@@ -155,3 +157,18 @@ def test_any_id_can_be_written(name: str) -> None:
     stream = read(report("setup", test=name), report("call", test=name), report("teardown", test=name))
     (result,) = stream.results
     assert result.id.encode().decode() == result.id
+
+
+def test_long_messages_are_not_held() -> None:
+    def lines() -> Iterator[str]:
+        for number in range(50):
+            yield json.dumps(report("call", "failed", f"t.py::test[{number}]", longrepr=crash("x" * 1_000_000)))
+
+    tracemalloc.start()
+    try:
+        stream = read_stream(lines(), place)
+        held, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(stream.results) == 50
+    assert (held < 5_000_000, peak < 20_000_000) == (True, True), (held, peak)

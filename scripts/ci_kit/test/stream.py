@@ -24,6 +24,15 @@ _SUBTESTS = {"SubtestReport", "SubTestReport"}
 Placer = Callable[[str, int | None], Place | None]
 
 
+@dataclass(frozen=True)
+class _Failure:
+    """What is kept of a failed report: the report itself may hold a message of any length several times."""
+
+    message: str
+    detail: str
+    at: Place | None
+
+
 @dataclass
 class _Test:
     """One test while its reports come in."""
@@ -33,7 +42,7 @@ class _Test:
     attempts: int = 1
     worker: str = "main"
     outcome: Outcome | None = None
-    failure: dict[str, Any] | None = None
+    failure: _Failure | None = None
     message: str | None = None
     first_failure: str | None = None
     location: Place | None = None
@@ -73,7 +82,7 @@ class _Reader:
         elif kind in _SUBTESTS and data.get("outcome") == "failed":
             # The test itself may be reported as passed (pytest-subtests); a failed part fails it.
             test = self._of(data)
-            test.outcome, test.failure = Outcome.FAILED, test.failure or data
+            test.outcome, test.failure = Outcome.FAILED, test.failure or self._failure(data)
 
     def _of(self, data: dict[str, Any]) -> _Test:
         name = printable(data["nodeid"])
@@ -115,9 +124,12 @@ class _Reader:
         outcome = _phase_outcome(data)
         if outcome is not None and _worse(outcome, test.outcome):
             test.outcome = outcome
-            test.failure = data if outcome in (Outcome.FAILED, Outcome.ERROR) else None
+            test.failure = self._failure(data) if outcome in (Outcome.FAILED, Outcome.ERROR) else None
             test.message = None if test.failure else reason(data) or None
         test.ended = test.ended or data.get("when") in ("teardown", CRASHED)
+
+    def _failure(self, data: dict[str, Any]) -> _Failure:
+        return _Failure(short_message(data), detail(data), failing_place(data, self.place))
 
     def done(self) -> Stream:
         tests = [test for test in self.tests.values() if test.outcome and (test.ended or test.failure)]
@@ -139,11 +151,11 @@ class _Reader:
             test.seconds,
             test.attempts,
             test.worker,
-            message=short_message(failure) if failure else test.message,
-            detail=detail(failure) if failure else "",
+            message=failure.message if failure else test.message,
+            detail=failure.detail if failure else "",
             first_failure=test.first_failure,
             place=test.location,
-            at=failing_place(failure, self.place) or test.location if failure else None,
+            at=failure.at or test.location if failure else None,
             phases=test.phases,
             span=test.span,
             crashed=test.crashed,
