@@ -284,7 +284,9 @@ def test_pytest_dies_outside_of_a_test(consumer: Callable[..., Consumer]) -> Non
 
 
 def test_tests_that_die_one_after_the_other_come_to_an_end(consumer: Callable[..., Consumer]) -> None:
-    text = "import os\nimport pytest\n\n\n@pytest.mark.parametrize('x', range(30))\ndef test_deadly(x):\n    os._exit(x)\n"
+    text = (
+        "import os\nimport pytest\n\n\n@pytest.mark.parametrize('x', range(30))\ndef test_deadly(x):\n    os._exit(x)\n"
+    )
     ran = consumer({"test_a.py": text}).run("--workers", "1", "--coverage", "false")
     assert ran.code == 3, ran.log
     assert ran.report["counts"] == {"failed": 10}
@@ -551,7 +553,9 @@ def test_names_that_change_from_process_to_process(consumer: Callable[..., Consu
 
 
 def test_an_order_that_changes_from_process_to_process(consumer: Callable[..., Consumer]) -> None:
-    text = "import pytest\n\n\n@pytest.mark.parametrize('x', {'n%d' % n for n in range(40)})\ndef test_a(x):\n    pass\n"
+    text = (
+        "import pytest\n\n\n@pytest.mark.parametrize('x', {'n%d' % n for n in range(40)})\ndef test_a(x):\n    pass\n"
+    )
     files = {"test_a.py": text, "test_b.py": "def test_b():\n    pass\n"}
     here = consumer(files | {".github/ci-kit.yml": "test: {random-order: false}\n"})
     ran = here.run("--workers", "2")
