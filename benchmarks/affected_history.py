@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
@@ -11,8 +12,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-UV = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}") or "uv"
+from common import ROOT
+
+sys.path.append(str(ROOT / "scripts"))
+from ci_kit.act.preparation import cache_folder, provide_uv
+from ci_kit.process import SubprocessRunner
+
 LIMIT_SECONDS = 600
+
+
+@functools.cache
+def uv() -> Path:
+    """uv, installed from the kit's lock where this machine has none."""
+    return provide_uv(SubprocessRunner(), os.environ, ROOT, cache_folder(os.environ))
 
 
 @dataclass(frozen=True)
@@ -109,9 +121,9 @@ def text_at(history: History, commit: str, file: str) -> str | None:
 
 def environment(folder: Path, needs: Sequence[str], python: str) -> Path:
     """An environment for the tests; the project itself is imported from its tree."""
-    command(UV, "venv", "-q", "--python", python, folder, cwd=folder.parent)
+    command(uv(), "venv", "-q", "--python", python, folder, cwd=folder.parent)
     wanted = ("pytest", "pytest-reportlog", "coverage", *needs)
-    command(UV, "pip", "install", "-q", "--python", folder / "bin" / "python", *wanted, cwd=folder.parent)
+    command(uv(), "pip", "install", "-q", "--python", folder / "bin" / "python", *wanted, cwd=folder.parent)
     return folder / "bin" / "python"
 
 
@@ -119,7 +131,7 @@ def _sources(name: str, release: str, folder: Path) -> Path:
     downloads = folder / "sdists" / f"{name}-{release}"
     downloads.mkdir(parents=True)
     words = ("--no-deps", "--no-binary", ":all:", "-d", str(downloads), f"{name}=={release}")
-    command(UV, "tool", "run", "--python", sys.executable, "pip", "download", "-q", *words, cwd=downloads)
+    command(uv(), "tool", "run", "--python", sys.executable, "pip", "download", "-q", *words, cwd=downloads)
     (archive,) = downloads.glob("*.tar.gz")
     with tarfile.open(archive) as tar:
         tar.extractall(downloads, filter="data")
