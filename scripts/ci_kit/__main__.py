@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import importlib
 import signal
 import sys
@@ -26,6 +27,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "pipeline": ("plan", "lint", "gate"),
     "act": ("run",),
 }
+
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Ended(BaseException):
@@ -67,6 +71,8 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         return _say(
             workflow, InfrastructureFailure("the machine has no memory left.", next_step="Use a larger runner.")
         )
+    except OSError as error:
+        return _say(workflow, _disk_full(error) if error.errno in FULL else _unexpected(error, environ))
     except Exception as error:  # noqa: BLE001 - the last resort: no traceback ever reaches a user
         return _say(workflow, _unexpected(error, environ))
     finally:
@@ -108,6 +114,13 @@ def _verb(argv: Sequence[str]) -> Verb:
 def _say(workflow: Workflow, error: KitError) -> int:
     workflow.tell(error)
     return int(error.exit)
+
+
+def _disk_full(error: OSError) -> KitError:
+    return InfrastructureFailure(
+        f"there is no space left on the disk{f' for {error.filename}' if error.filename else ''}.",
+        next_step="Free some space in the workspace and in RUNNER_TEMP, or use a runner with a larger disk.",
+    )
 
 
 def _unexpected(error: Exception, environ: Mapping[str, str]) -> KitError:

@@ -174,3 +174,13 @@ def test_the_lint_job_proves_that_no_test_was_missed(root: Path) -> None:
     assert [finding["message"] for finding in step.report("gate")["findings"]] == [
         f"unit · Python {VERSION}: 1 test that the lint job collected ran in no shard: tests/test_c.py::test_lost.",
     ]
+
+
+def test_a_run_that_delivered_nothing_leaves_the_history_alone(root: Path) -> None:
+    whole_run(root, 1)
+    for report in (kit_folder(root) / "results").glob("*/test.json"):
+        report.unlink()
+    step = gate(root)
+    assert step.code == 3
+    assert "history" not in step.outputs
+    assert "The history is not kept: no test job delivered anything." in step.log

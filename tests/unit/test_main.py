@@ -145,6 +145,23 @@ def test_memory_that_is_used_up_is_told(room: Callable[[Run], None], capsys: pyt
     assert "no memory left" in capsys.readouterr().out
 
 
+def test_a_full_disk_is_the_machines_fault_and_no_defect(
+    room: Callable[[Run], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(_given: Inputs, _tools: Tools) -> int:
+        with Path("/dev/full").open("w", encoding="utf-8") as full:
+            full.write("x")
+        return 0
+
+    if not Path("/dev/full").exists():
+        pytest.skip("/dev/full is there on Linux only")
+    room(run)
+    assert kit.main(["sample", "run"], {}) == 3
+    said = capsys.readouterr().out
+    assert "there is no space left on the disk" in said
+    assert "defect" not in said
+
+
 def test_an_interruption_has_the_shells_exit_code(room: Callable[[Run], None]) -> None:
     def run(_given: Inputs, _tools: Tools) -> int:
         raise KeyboardInterrupt

@@ -144,6 +144,9 @@ def _quarantine(root: Path, config: Config, today: date) -> Quarantine:
 
 def _remember(known: _Known, folder: Path, tools: Tools) -> None:
     """Lay the new history where the workflow saves it from; a failure here makes no run red."""
+    if not known.evidence.reports:  # it would only push runs that tell something out of the window
+        tools.workflow.log("The history is not kept: no test job delivered anything.")
+        return
     try:
         merged = remember(
             known.around.history, known.plan, known.evidence, tools.event, tools.clock.now(), known.around.spent.run
@@ -157,7 +160,8 @@ def _remember(known: _Known, folder: Path, tools: Tools) -> None:
         known.results, known.plan.name, known.plan.commit, tools.event.workspace, tools.runner, path.parent
     ):
         tools.workflow.log(said)
-    tools.workflow.log(f"The history knows {len(merged.runs)} runs now.")
+    runs = len(merged.runs)
+    tools.workflow.log(f"The history knows {runs} run{'' if runs == 1 else 's'} now.")
 
 
 def _coverage(folder: Path) -> tuple[float | None, list[Finding]]:

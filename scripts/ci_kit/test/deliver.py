@@ -220,10 +220,13 @@ def _copy_streams(run: ShardRun, ran: Ran) -> list[str]:
     size = sum(source.stat().st_size for source in sources)
     if size > STREAM_LIMIT_BYTES:
         return [f"report-log.jsonl is left out of the results: it has {size // 1_000_000} MB."]
-    if sources:
-        with (run.folder / "report-log.jsonl").open("wb") as target:
-            for source in sources:
-                target.write(source.read_bytes())
+    target = run.folder / "report-log.jsonl"
+    try:
+        if sources:
+            target.write_bytes(b"".join(source.read_bytes() for source in sources))
+    except OSError as error:
+        target.unlink(missing_ok=True)  # half a stream would look like a run that broke off
+        return [f"report-log.jsonl is left out of the results: {error.strerror}."]
     return []
 
 
