@@ -31,15 +31,17 @@ def suite(seed: int) -> Suite:
     return made
 
 
-def noisy(made: Suite, seed: int) -> Suite:
-    """What a planner would have on record: every time off by a log-normal error, some tests unknown."""
-    draw = random.Random(seed * 7 + 1)  # noqa: S311 - the same record every time
-    return {
-        path: {
-            test: seconds * draw.lognormvariate(0, NOISE) for test, seconds in tests.items() if draw.random() >= UNKNOWN
+def measured(made: Suite, seed: int, runs: int) -> list[Suite]:
+    """What `runs` runs measured, the last one first: every time off by a log-normal error, some tests in none of them."""
+    draw = random.Random(seed * 7 + 1)  # noqa: S311 - the same records every time
+    known = {path: {test: tests[test] for test in tests if draw.random() >= UNKNOWN} for path, tests in made.items()}
+    return [
+        {
+            path: {test: seconds * draw.lognormvariate(0, NOISE) for test, seconds in tests.items()}
+            for path, tests in known.items()
         }
-        for path, tests in made.items()
-    }
+        for _ in range(runs)
+    ]
 
 
 def bound(made: Suite, count: int) -> float:

@@ -3,9 +3,11 @@
 
 Simulated, so that shards of minutes are compared in seconds: the suites of shard_suites.py. A planner gets the recorded
 times, the suite runs with the true ones; the ratio is the slowest shard ÷ max(sum / shards, longest test). With a perfect
-record both are the same. With a noisy one, each time is off by 40 % (log-normal) and 10 % of the tests are unknown; each
-suite has several such records. To the kit unknown tests are what a file holds beyond its record, as its sources say; to
-pytest-split they are items without a duration. pytest-split is the real package, called as it calls itself.
+record both are the same. With a noisy one, each measured time is off by 40 % (log-normal) and 10 % of the tests are
+unknown. After five runs each planner has what it keeps of them: the kit's history the medians of all five, the file of
+pytest-split the last run's times, which replace the earlier ones. After one run both have the same. To the kit unknown
+tests are what a file holds beyond its record, as its sources say; to pytest-split they are items without a duration.
+pytest-split is the real package, called as it calls itself.
 """
 
 from __future__ import annotations
@@ -22,16 +24,18 @@ from types import ModuleType
 from zlib import crc32
 
 from common import ROOT, Options, read_options, report, table
-from shard_suites import Suite, bound, noisy, suite
+from shard_suites import Suite, bound, measured, suite
 
 sys.path.append(str(ROOT / "scripts"))
 from ci_kit.discovery import TestFile
+from ci_kit.history_samples import SLOTS, typical
 from ci_kit.share import Selection, select
 from ci_kit.split import deal
 
 PYTEST_SPLIT = "pytest-split==0.11.0"
 SUITES = 60
 COUNTS = (4, 8, 16, 32, 64)
+RECORDS = ("perfect", "noisy, five runs", "noisy, one run")
 Split = Callable[[Suite, Suite, int], list[list[tuple[str, str]]]]
 """The suite, the record and the number of shards; answers (file, id) of each shard."""
 
@@ -105,6 +109,20 @@ def dealt(made: Suite, count: int, owner: Callable[[int, str], int]) -> list[lis
     return shards
 
 
+def remembered(runs: list[Suite]) -> Suite:
+    """What the kit's history makes of several runs, the last one first."""
+    return {
+        path: dict(
+            zip(
+                tests,
+                typical([tuple((0.0, run[path][test], 0.0) for run in runs) for test in tests]),
+                strict=True,
+            )
+        )
+        for path, tests in runs[0].items()
+    }
+
+
 def measure(split: Split, made: Suite, recorded: Suite, count: int) -> Outcome:
     """Raises `RuntimeError` when a test is in no shard or in two."""
     shards = split(made, recorded, count)
@@ -139,27 +157,31 @@ def compare(contenders: Mapping[str, Split], options: Options) -> tuple[list[str
     suites = {seed: suite(seed) for seed in range(SUITES)}
     runs: dict[tuple[str, str, int], list[Outcome]] = {}
     for seed, made in suites.items():
-        errors = [noisy(made, seed + SUITES * number) for number in range(2 if options.quick else 6)]
-        for record, recorded in (("perfect", made), *(("noisy", each) for each in errors)):
+        records = [("perfect", made, made)]
+        for number in range(2 if options.quick else 6):
+            errors = measured(made, seed + SUITES * number, SLOTS)
+            records += [("noisy, five runs", remembered(errors), errors[0]), ("noisy, one run", errors[0], errors[0])]
+        for record, history, last in records:
             for count in COUNTS:
                 for name, split in contenders.items():
+                    recorded = history if name == "kit" else last
                     runs.setdefault((name, record, count), []).append(measure(split, made, recorded, count))
     files = sum(map(len, suites.values())) // len(suites)
     tests = sum(len(known) for made in suites.values() for known in made.values()) // len(suites)
     tables = [
         f"{len(suites)} suites, {files} files and {tests} tests each on average.",
-        *(f"Slowest shard ÷ lower bound, {record} record: median (p95)\n\n{_table(runs, record)}" for record in ("perfect", "noisy")),
+        *(f"Slowest shard ÷ lower bound, {record} record: median (p95)\n\n{_table(runs, record)}" for record in RECORDS),
         "Files opened over all shards, and shards without a test, perfect record: median\n\n" + _visits(runs),
     ]  # fmt: skip
     everything = {
         (name, record): [run for count in COUNTS for run in runs[name, record, count]]
-        for name in contenders for record in ("perfect", "noisy")
+        for name in contenders for record in RECORDS
     }  # fmt: skip
     figures = {"kit_median": _median(everything["kit", "perfect"]), "kit_p95": _p95(everything["kit", "perfect"])}
     for short, name in (("chunks", "duration_based_chunks"), ("least", "least_duration")):
         figures[f"{short}_median"] = _median(everything[name, "perfect"])
     for short, name in (("kit", "kit"), ("chunks", "duration_based_chunks"), ("least", "least_duration")):
-        figures[f"{short}_noisy_median"] = _median(everything[name, "noisy"])
+        figures[f"{short}_noisy_median"] = _median(everything[name, "noisy, five runs"])
     opened = {name: sum(run.visits for run in everything[name, "perfect"]) for name in ("kit", "least_duration")}
     figures["file_visits_vs_least"] = opened["kit"] / opened["least_duration"]
     return tables, figures

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "scripts" / "pytest-ci-kit" / "src"))
-from pytest_ci_kit.scheduling import KitScheduling, disagreement
+from pytest_ci_kit.scheduling import KitScheduling
 
 IDS = [f"{file}.py::test_{n}" for file in "abcd" for n in range(3)]
 
@@ -34,12 +34,10 @@ class Controller:
     """As much of xdist's as the scheduler meets."""
 
     def __init__(self, *collections: list[str], **more: Mapping[str, float]) -> None:
-        self.reports: list[pytest.CollectReport] = []
         self.time = 0.0
-        hook = SimpleNamespace(pytest_collectreport=lambda report: self.reports.append(report))  # noqa: PLW0108
         settings: dict[str, object] = {"scope": "auto", "durations": {}, "marks_of": lambda _: {}, **more}
         self.scheduler = KitScheduling(
-            SimpleNamespace(hook=hook), workers=len(collections), now=lambda: self.time, **settings  # type: ignore[arg-type]
+            SimpleNamespace(), workers=len(collections), now=lambda: self.time, **settings  # type: ignore[arg-type]
         )  # fmt: skip
         self.ran: list[str] = []
         self.nodes = [self.join(f"gw{n}", ids) for n, ids in enumerate(collections)]
@@ -65,46 +63,6 @@ class Controller:
     def go_on(self, *nodes: Node) -> None:
         while sum(map(self.step, nodes)):
             pass
-
-
-def test_workers_that_collect_the_same_in_another_order() -> None:
-    controller = Controller(IDS, IDS[::-1])
-    controller.go_on(*controller.nodes)
-    assert sorted(controller.ran) == sorted(IDS)
-    assert controller.scheduler.tests_finished
-    assert not controller.reports
-
-
-def test_workers_that_collect_different_tests() -> None:
-    controller = Controller(IDS, [*IDS[:-1], "d.py::test_new"])
-    (report,) = controller.reports
-    assert report.nodeid == "d.py"
-    assert "Only gw0 has 1, such as:\n  d.py::test_2\n" in str(report.longrepr)
-    assert "Only gw1 has 1, such as:\n  d.py::test_new\n" in str(report.longrepr)
-    assert controller.scheduler.tests_finished
-    assert not controller.scheduler.has_pending
-    assert not any(node.queue for node in controller.nodes)
-    controller.scheduler.schedule()
-    controller.scheduler.remove_node(controller.nodes[0])
-    assert controller.scheduler.outcome() is None
-
-
-def test_an_id_that_occurs_twice_in_one_of_them() -> None:
-    message, file = disagreement("gw0", ["a.py::t", "b.py::t"], "gw1", ["a.py::t", "a.py::t", "b.py::t"])
-    assert "some occur more often" in message
-    assert file == "a.py"
-    assert Controller(["a.py::t", "b.py::t"], ["a.py::t", "a.py::t", "b.py::t"]).reports
-
-
-def test_a_replacement_with_other_tests_ends_and_nobody_waits_for_it() -> None:
-    controller = Controller(IDS)
-    (node,) = controller.nodes
-    assert controller.scheduler.remove_node(node) == IDS[0]
-    assert not controller.scheduler.tests_finished
-    other = controller.join("gw1", ["new.py::test"])
-    assert other.shutting_down
-    assert len(controller.reports) == 1
-    assert controller.scheduler.tests_finished
 
 
 def test_a_crash_while_the_others_go_on() -> None:

@@ -130,12 +130,6 @@ class Dispatcher(Generic[Name]):
         """A worker was told by somebody else that it is to end: it gets nothing more."""
         self._workers[name].ended = True
 
-    def abandon(self) -> None:
-        """Nobody is left who could run the rest."""
-        self._queue.clear()
-        self._queued = 0.0
-        self.left = 0
-
     def _unit(self, tests: Sequence[int]) -> Unit:
         return Unit(tuple(tests), sum(self._weights[test] for test in tests))
 

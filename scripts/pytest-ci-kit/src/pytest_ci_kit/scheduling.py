@@ -1,19 +1,16 @@
 """The seam between xdist's controller and what `grouping` and `dispatch` decide.
 
 xdist calls a scheduler by its methods alone (`xdist.scheduler.protocol.Scheduling`), so nothing of xdist is imported.
+All workers have the same tests in the same order: `agreement` ends a run where they do not.
 """
 
 from __future__ import annotations
 
 import time
-from typing import Any, Callable, Dict, FrozenSet, List, Mapping, NoReturn, Optional, Sequence
-
-import pytest
+from typing import Any, Callable, Dict, FrozenSet, List, Mapping, NoReturn, Optional, Sequence, Set
 
 from pytest_ci_kit.dispatch import Dispatcher
-from pytest_ci_kit.grouping import Grouping, file_of, group, weigh
-
-NAMED = 5  # so many ids of a kind are named when workers disagree
+from pytest_ci_kit.grouping import Grouping, group, weigh
 
 
 class KitScheduling:
@@ -43,10 +40,8 @@ class KitScheduling:
         self._now = now
         self._collections: Dict[Any, Optional[List[str]]] = {}
         self._collection: Optional[List[str]] = None
-        self._places: Dict[Any, List[int]] = {}
-        self._indices: Dict[Any, List[int]] = {}
+        self._taken_in: Set[Any] = set()
         self._dispatcher: Optional[Dispatcher[Any]] = None
-        self._refused = False
         self._grouping = Grouping(())
         self._measured: Dict[int, float] = {}
         self._began = 0.0
@@ -60,12 +55,12 @@ class KitScheduling:
     @property
     def collection_is_completed(self) -> bool:
         """Whether the first workers all have collected; it stays so."""
-        return self._collection is not None or self._refused or len(self._collected) >= self._numnodes
+        return self._collection is not None or len(self._collected) >= self._numnodes
 
     @property
     def tests_finished(self) -> bool:
         """Whether nothing is left to do; xdist asks after every message."""
-        return self._refused or (self._dispatcher is not None and not self._dispatcher.left)
+        return self._dispatcher is not None and not self._dispatcher.left
 
     @property
     def has_pending(self) -> bool:
@@ -86,23 +81,21 @@ class KitScheduling:
 
     def schedule(self) -> None:
         """Begin when all have collected, later take in a worker that replaces a dead one."""
-        if self._refused:
-            return
         if self._dispatcher is None:
             self._begin()
         else:
             self._sync()
-            self._take_in([node for node in self._collected if node not in self._places])
+            self._dispatcher.add(*(node for node in self._collected if node not in self._taken_in))
+        self._taken_in.update(self._collected)
 
     def mark_test_complete(self, node: Any, item_index: int, duration: float = 0.0) -> None:  # noqa: ANN401
         """A worker finished a test, with all its attempts."""
         dispatcher = self._running()
-        test = self._places[node][item_index]
         self._last = self._now()
-        self._measured[test] = self._measured.get(test, 0.0) + duration
+        self._measured[item_index] = self._measured.get(item_index, 0.0) + duration
         if node.shutting_down:
             dispatcher.stop(node)
-        dispatcher.complete(node, test, duration)
+        dispatcher.complete(node, item_index, duration)
 
     def mark_test_pending(self, item: str) -> None:
         """Run a test again, one that crashed its worker."""
@@ -131,7 +124,7 @@ class KitScheduling:
 
     def outcome(self) -> Optional[Dict[str, Any]]:
         """What `schedule.json` holds, in seconds as measured; None when not all tests ran."""
-        if self._dispatcher is None or self._dispatcher.left or self._refused or not self._measured:
+        if self._dispatcher is None or self._dispatcher.left or not self._measured:
             return None
         longest = max(sum(self._measured.get(test, 0.0) for test in unit.tests) for unit in self._grouping.units)
         return {
@@ -145,11 +138,6 @@ class KitScheduling:
     def _begin(self) -> None:
         collected = self._collected
         reference, ids = next(iter(collected.items()))
-        different = [node for node in collected if not self._learn(node, ids)]
-        if different:
-            self._refused = True
-            self._report(reference, different[0])
-            return
         self._collection = ids
         weights = weigh(ids, self._durations)
         marks = self._marks_of(reference.gateway.id)
@@ -166,43 +154,8 @@ class KitScheduling:
         )
         self._dispatcher.add(*collected)
 
-    def _take_in(self, nodes: Sequence[Any]) -> None:
-        dispatcher = self._running()
-        for node in nodes:
-            if self._learn(node, self._collection or []):
-                dispatcher.add(node)
-            else:
-                self._report(None, node)
-                self._places[node] = []
-                node.shutdown()
-                if all(other.shutting_down for other in self.nodes):
-                    dispatcher.abandon()
-
-    def _learn(self, node: Any, ids: List[str]) -> bool:  # noqa: ANN401
-        """Find out how a worker numbers the tests; False when it has others. The same in another order is as good."""
-        own = self._collections[node] or []
-        if own == ids:
-            self._places[node] = self._indices[node] = list(range(len(ids)))
-            return True
-        place_of = {name: place for place, name in enumerate(ids)}
-        if len(own) != len(ids) or len(place_of) != len(ids) or place_of.keys() != set(own):
-            return False
-        self._places[node] = [place_of[name] for name in own]
-        index_of = {name: index for index, name in enumerate(own)}
-        self._indices[node] = [index_of[name] for name in ids]
-        return True
-
-    def _report(self, reference: Any, node: Any) -> None:  # noqa: ANN401
-        """Fail the run with the ids that only one side has."""
-        known = self._collection if reference is None else self._collections[reference]
-        there = "the first workers" if reference is None else reference.gateway.id
-        message, file = disagreement(there, known or [], node.gateway.id, self._collections[node] or [])
-        report = pytest.CollectReport(nodeid=file, outcome="failed", longrepr=message, result=[])
-        self.config.hook.pytest_collectreport(report=report)
-
     def _send(self, node: Any, tests: List[int]) -> None:  # noqa: ANN401
-        numbering = self._indices[node]
-        node.send_runtest_some([numbering[test] for test in tests])
+        node.send_runtest_some(tests)
 
     def _sync(self) -> None:
         """Learn which workers xdist itself has told to end, because enough tests have failed."""
@@ -215,21 +168,3 @@ class KitScheduling:
         if self._dispatcher is None:
             raise RuntimeError("xdist asked about tests before it had any to run")
         return self._dispatcher
-
-
-def disagreement(here: str, ids: Sequence[str], there: str, others: Sequence[str]) -> tuple[str, str]:
-    """What two workers collected differently, in words, and a file that it concerns."""
-    only_here = sorted(set(ids) - set(others))
-    only_there = sorted(set(others) - set(ids))
-    lines = [f"{there} collected other tests than {here}."]
-    for name, only in ((here, only_here), (there, only_there)):
-        if only:
-            lines.append(f"Only {name} has {len(only)}, such as:")
-            lines += [f"  {one}" for one in only[:NAMED]]
-    if not only_here and not only_there:
-        lines.append("The ids are the same, but some occur more often in one of them.")
-    lines.append(
-        "A test's id has to be the same in every process. Look for parameters that come from a set, the time, a random "
-        "value or an object's address, and give them fixed ids."
-    )
-    return "\n".join(lines), file_of((only_here or only_there or list(ids) or [there])[0])
