@@ -150,13 +150,14 @@ def _payload(path: str | None) -> Mapping[str, Any]:
 
 @dataclass(frozen=True)
 class Annotation:
-    """One line in the Checks view; `file` relative to the project's folder, `line` from 1."""
+    """One note in the Checks view; `file` relative to the project's folder, `line` from 1 (to `end_line`)."""
 
     level: Level
     message: str
     file: str | None = None
     line: int | None = None
     title: str | None = None
+    end_line: int | None = None
 
 
 class Workflow:
@@ -224,7 +225,12 @@ class Workflow:
         if not self.on_runner:
             self._print(f"{annotation.level}: {place}{annotation.message}")
             return
-        named = {"file": file, "line": annotation.line, "title": annotation.title}
+        named = {
+            "file": file,
+            "line": annotation.line,
+            "endLine": annotation.end_line,
+            "title": annotation.title,
+        }
         properties = ",".join(f"{key}={_property(str(value))}" for key, value in named.items() if value is not None)
         self._print(f"::{annotation.level}{' ' if properties else ''}{properties}::{_data(annotation.message)}")
 

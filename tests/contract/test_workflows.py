@@ -157,7 +157,7 @@ def test_the_pipeline_asks_for_reading_only() -> None:
 
 
 def test_the_gate_needs_every_other_job_and_always_runs() -> None:
-    jobs = {job.id: job for job in pipeline().jobs}
+    jobs = {job.id: job for job in pipeline().jobs if job.needs.isdisjoint({"gate"})}
     gate = jobs.pop("gate")
     assert gate.needs == jobs.keys()
     assert gate.data["if"] == "always()"
@@ -169,10 +169,29 @@ def test_the_gate_needs_every_other_job_and_always_runs() -> None:
     } == {job: f"needs.{job}.result" for job in jobs}
 
 
+def behind_the_gate() -> list[str]:
+    return [job.id for job in pipeline().jobs if "gate" in job.needs]
+
+
+def test_what_comes_behind_the_gate_has_no_say() -> None:
+    (sender,) = (job for job in pipeline().jobs if job.id in behind_the_gate())
+    assert sender.needs == {"gate"}
+    assert sender.data["continue-on-error"] is True
+    assert sender.data["timeout-minutes"] <= 5
+    assert not [job.id for job in pipeline().jobs if sender.id in job.needs]
+    senders = {step.uses.partition("@")[0]: step.data for step in sender.steps if not step.uses.startswith("actions/")}
+    assert {action: step["if"] for action, step in senders.items()} == {
+        "codecov/codecov-action": "inputs.codecov",
+        "coverallsapp/github-action": "inputs.coveralls",
+    }
+    assert all(step["continue-on-error"] is True for step in senders.values())
+    assert all(pipeline().inputs[name]["default"] is False for name in ("codecov", "coveralls"))
+
+
 def test_every_job_that_a_plan_announces_exists_and_obeys_it(tmp_path: Path) -> None:
     announced = plan_of_the_example(tmp_path)["jobs"]
     jobs = {job.id: job for job in pipeline().jobs}
-    assert set(announced) == jobs.keys() - {"plan", "gate"}
+    assert set(announced) == jobs.keys() - {"plan", "gate", *behind_the_gate()}
     for name in announced:
         assert jobs[name].data["if"] == f"needs.plan.outputs.{name} == 'true'"
         assert name in jobs["plan"].data["outputs"]

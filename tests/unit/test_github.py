@@ -148,6 +148,11 @@ def test_annotations_are_escaped(on_runner: Workflow, said: io.StringIO) -> None
     assert said.getvalue() == "::error file=a%2Cb%3Ac.py,line=7,title=100%25::50%25%0Aof it::\n"
 
 
+def test_an_annotation_may_span_lines(on_runner: Workflow, said: io.StringIO) -> None:
+    on_runner.annotate(Annotation("warning", "x", "a.py", 3, end_line=5))
+    assert said.getvalue() == "::warning file=a.py,line=3,endLine=5::x\n"
+
+
 def test_an_annotation_without_a_place_has_no_properties(on_runner: Workflow, said: io.StringIO) -> None:
     on_runner.annotate(Annotation("notice", "done"))
     assert said.getvalue() == "::notice::done\n"
