@@ -4,6 +4,7 @@ import pytest
 from ci_kit.config import Component, Coverage
 from ci_kit.coverage_combine.gates import judge
 from ci_kit.coverage_combine.numbers import Counts, FileCoverage
+from ci_kit.coverage_combine.patch import Patch
 from ci_kit.coverage_combine.patterns import matches
 from ci_kit.errors import CallerMistake
 
@@ -90,3 +91,30 @@ def test_what_is_not_judged_is_listed() -> None:
 )
 def test_patterns(pattern: str, path: str, meant: bool) -> None:
     assert matches(pattern, path) is meant
+
+
+def test_changed_lines_are_judged_on_their_own_counts() -> None:
+    changed = Patch((FileCoverage("src/core/a.py", Counts(8, 9, 1, 2), (7,), ((7, 8),)),), Counts(8, 9, 1, 2))
+    judged = judge(FILES, Coverage(patch=90), 0, None, changed)
+    gate = judged.gates[-1]
+    assert (gate.kind, gate.threshold, gate.counts, gate.passed, gate.short_by) == (
+        "patch",
+        90,
+        changed.counts,
+        False,
+        1,
+    )
+    assert judged.not_judged == ()
+    assert judge(FILES, Coverage(patch=81.8), 0, None, changed).failed == ()
+    assert judge(FILES, Coverage(patch=81.9), 0, None, changed).failed != ()
+
+
+def test_a_change_without_anything_that_counts_passes() -> None:
+    gate = judge(FILES, Coverage(patch=100), 0, None, Patch((), Counts())).gates[-1]
+    assert (gate.kind, gate.passed, str(gate.counts)) == ("patch", True, "nothing to cover")
+
+
+def test_changed_lines_without_a_threshold_are_no_gate_and_without_a_base_said() -> None:
+    assert [gate.kind for gate in judge(FILES, Coverage(), 0, None, Patch((), Counts())).gates] == ["total"]
+    judged = judge(FILES, Coverage(patch=90), 0, None, None, "this run was started by 'push'.")
+    assert judged.not_judged == ("patch: 90 % of changed lines (this run was started by 'push')",)

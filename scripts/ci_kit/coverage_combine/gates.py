@@ -1,4 +1,4 @@
-"""Judge the counts: the total, the components, the floor of every file."""
+"""Judge the counts: the total, the components, the floor of every file, the changed lines."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ from typing import Literal
 
 from ci_kit.config import Component, Coverage
 from ci_kit.coverage_combine.numbers import Counts, FileCoverage, add
+from ci_kit.coverage_combine.patch import Patch
 from ci_kit.coverage_combine.patterns import matches
 from ci_kit.errors import CallerMistake
 
 
 @dataclass(frozen=True)
 class Gate:
-    """One threshold held against counts. `name` is the component's or the file's."""
+    """One threshold held against counts. `name` is the component's or the file's.
 
-    kind: Literal["total", "component", "file"]
+    Of the kind `patch` are the changed lines and branches; where none of them counts, the gate is passed.
+    """
+
+    kind: Literal["total", "component", "file", "patch"]
     name: str
     threshold: float
     counts: Counts
@@ -50,8 +54,15 @@ class Judgement:
         return self.gates[0]
 
 
-def judge(files: Sequence[FileCoverage], settings: Coverage, total: float, config_file: str | None) -> Judgement:
-    """Hold `files` against the thresholds; `total` is the one in force.
+def judge(
+    files: Sequence[FileCoverage],
+    settings: Coverage,
+    total: float,
+    config_file: str | None,
+    patch: Patch | None = None,
+    no_patch: str = "",
+) -> Judgement:
+    """Hold `files` against the thresholds; `total` is the one in force, `no_patch` says why there is no `patch`.
 
     Raises `CallerMistake` for a component pattern that means no measured file: it would pass without testing anything.
     """
@@ -59,7 +70,9 @@ def judge(files: Sequence[FileCoverage], settings: Coverage, total: float, confi
     gates += [_component(component, files, config_file) for component in settings.components]
     if settings.file_floor > 0:
         gates += [Gate("file", file.path, settings.file_floor, file.counts) for file in files if file.counts.counted]
-    return Judgement(tuple(gates), tuple(_not_judged(settings)))
+    if settings.patch is not None and patch is not None:
+        gates.append(Gate("patch", "changed lines", settings.patch, patch.counts))
+    return Judgement(tuple(gates), tuple(_not_judged(settings, patch, no_patch)))
 
 
 def _component(component: Component, files: Sequence[FileCoverage], config_file: str | None) -> Gate:
@@ -85,10 +98,12 @@ def _examples(files: Sequence[FileCoverage]) -> str:
     return ", ".join(file.path for file in files[:: max(1, len(files) // 5)][:5])
 
 
-def _not_judged(settings: Coverage) -> list[str]:
+def _not_judged(settings: Coverage, patch: Patch | None, no_patch: str) -> list[str]:
     found = []
-    if settings.patch is not None:
-        found.append(f"patch: {settings.patch:g} % of changed lines")
+    if settings.patch is not None and patch is None:
+        found.append(
+            f"patch: {settings.patch:g} % of changed lines" + (f" ({no_patch.rstrip('.')})" if no_patch else "")
+        )
     if settings.regression == "forbid":
         found.append("regression: forbid")
     return found
