@@ -32,13 +32,14 @@ class Affected:
     """The answer for one tier. `all`: every test counts as affected, `reason` says why.
 
     Else `tests` are the affected ones that the map knows, `unaffected` those that the change cannot reach; a test in
-    neither is new and counts as affected.
+    neither is new and counts as affected. `changed` are tests whose own function changed.
     """
 
     all: bool
     reason: str
     tests: frozenset[str] = frozenset()
     unaffected: frozenset[str] = frozenset()
+    changed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,15 @@ def _select(known: AffectedMap, tier: TierMap | None, reached: _Reached, changed
     chosen = {index for numbers in _hits(tier, reached) for index in numbers} | tier.always.keys()
     tests = frozenset(tier.tests[index] for index in chosen)
     reason = f"{changed} file{' differs' if changed == 1 else 's differ'} from commit {known.commit[:12] or 'unknown'}"
-    return Affected(all=False, reason=reason, tests=tests, unaffected=frozenset(tier.tests) - tests)
+    own = frozenset(
+        test for test, file in zip(tier.tests, tier.files, strict=True) if (file, _function(test)) in reached.ran
+    )
+    return Affected(all=False, reason=reason, tests=tests, unaffected=frozenset(tier.tests) - tests, changed=own)
+
+
+def _function(test: str) -> str:
+    """The block of a test's own function, by its id."""
+    return test.partition("[")[0].partition("::")[2].replace("::", ".")
 
 
 def _hits(tier: TierMap, reached: _Reached) -> Iterator[Iterable[int]]:

@@ -42,6 +42,7 @@ class TestChoice:
             "unaffected": unaffected,
             "environments": list(self.environments) if unaffected else [],
             "only": self.select == ONLY,
+            "changed": sorted(found.changed) if found is not None else [],
             "record-map": python in self.record,
         }
 
@@ -78,6 +79,7 @@ def _tier(found: Affected) -> dict[str, Any]:
         "reason": found.reason,
         "affected": sorted(found.tests),
         "unaffected": sorted(found.unaffected),
+        "changed": sorted(found.changed),
     }
 
 
@@ -95,7 +97,13 @@ def read_choice(plan: Path | None) -> TestChoice:
         record=tuple(data["record"]),
         environments=tuple(data["environments"]),
         tiers={
-            name: Affected(tier["all"], tier["reason"], frozenset(tier["affected"]), frozenset(tier["unaffected"]))
+            name: Affected(
+                tier["all"],
+                tier["reason"],
+                frozenset(tier["affected"]),
+                frozenset(tier["unaffected"]),
+                frozenset(tier["changed"]),
+            )
             for name, tier in data["tiers"].items()
         },
     )

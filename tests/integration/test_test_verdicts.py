@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from ci_kit.affected import Affected
+from ci_kit.affected_plan import TestChoice, write_choice
 from ci_kit.history import History, Run, write_history
 from ci_kit.history_merge import Heard, merge
 from ci_kit.plan import Plan, PlannedTier, write_plan
@@ -218,8 +220,9 @@ def test_a_service_that_dies_while_files_are_imported(
     assert "The service box" in ran.report["why"]
 
 
-def test_a_new_test_is_tried_some_more_times(consumer: Callable[..., Consumer]) -> None:
-    """Only on a pull request, and only in files of which the history knows something."""
+@pytest.mark.parametrize("known", [False, True], ids=["new", "changed"])
+def test_a_new_or_changed_test_is_tried_some_more_times(consumer: Callable[..., Consumer], known: bool) -> None:
+    """Only on a pull request, and new tests only in files of which the history knows something."""
     text = (
         "from pathlib import Path\n\nCOUNT = Path(__file__).with_suffix('.count')\n\n\ndef test_old():\n    pass\n\n\n"
     )
@@ -227,22 +230,26 @@ def test_a_new_test_is_tried_some_more_times(consumer: Callable[..., Consumer]) 
     here = consumer({"test_a.py": text, "test_b.py": "def test_unknown():\n    pass\n"})
     (here.temp / "event.json").write_text(json.dumps({"pull_request": {"number": 1}}))
     env = {"GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": str(here.temp / "event.json")}
-    plan = made_plan(here)
+    plan = made_plan(here, "test_a.py::test_old", *(["test_a.py::test_new"] if known else []))
+    if known:
+        changed = Affected(all=False, reason="1 file differs", changed=frozenset({"test_a.py::test_new"}))
+        write_choice(plan.parent, TestChoice("affected-first", tiers={"tests": changed}))
     ran = run(here, "--plan", str(plan), env=env)
     assert ran.code == 0, ran.log
     new = ran.result("::test_new")
     assert (new["class"], new["flaky"], new["outcome"]) == ("flaky", True, "passed"), ran.log
     assert "1 of 3 more runs" in new["evidence"]
     assert (here.root / "test_a.count").read_text() == "xxxx"
-    assert any("1 new test ran 3 more times" in note for note in ran.report["notes"])
+    assert any("1 new or changed test ran 3 more times" in note for note in ran.report["notes"])
     run(here, "--plan", str(plan))
     assert (here.root / "test_a.count").read_text() == "xxxxx", "not on other events"
 
 
-def made_plan(here: Consumer) -> Path:
-    """A plan with a history beside it that knows one test."""
-    old = "test_a.py::test_old"
-    heard = Heard("tests", "3.12", 1, [(old, "test_a.py")], {old: (0.0, 0.1, 0.0)}, frozenset(), frozenset(), True, 0.1)
+def made_plan(here: Consumer, *known_tests: str) -> Path:
+    """A plan with a history beside it that knows these tests of one file."""
+    times = dict.fromkeys(known_tests, (0.0, 0.1, 0.0))
+    collected = [(test, "test_a.py") for test in known_tests]
+    heard = Heard("tests", "3.12", 1, collected, times, frozenset(), frozenset(), True, 0.1)
     known = Run("1", 1, "c" * 40, "2026-01-01T00:00:00+00:00", "default-branch", 60.0)
     folder = here.temp / "plan"
     write_history(folder, merge(History(), known, [heard], {"tests": True}))

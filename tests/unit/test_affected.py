@@ -139,6 +139,18 @@ def test_only_what_depends_on_the_change_is_affected(change: Change, expected: s
 
 
 @pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (replaced("tests/a/test_price.py", "total(2)", "total(3)"), {TOTAL}),
+        (replaced("src/shop/price.py", "x * RATE", "x + RATE"), set()),
+        ({"tests/a/test_price.py": "X = 1\n" + FILES["tests/a/test_price.py"]}, set()),
+    ],
+)
+def test_a_changed_test_is_one_whose_own_function_differs(change: Change, expected: set[str]) -> None:
+    assert after(change).changed == expected
+
+
+@pytest.mark.parametrize(
     ("change", "reason"),
     [
         ({"pyproject.toml": "x = 1\n"}, "configures"),

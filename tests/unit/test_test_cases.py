@@ -10,7 +10,7 @@ from ci_kit.plan import Leg
 from ci_kit.test.cases import MOST_EXAMINED, find_cases
 from ci_kit.test.endings import completed, tidied
 from ci_kit.test.model import Ending, Failing, Finding, Outcome, Place, Record, Result, Stream
-from ci_kit.test.new_tests import judged, new_tests
+from ci_kit.test.new_tests import judged, new_or_changed
 from ci_kit.test.reproduce import command_of
 
 NAMES = tuple(f"t.py::n{number}" for number in range(20))
@@ -118,11 +118,12 @@ def test_stacks_show_the_test_first_and_nothing_of_pytest() -> None:
     ]  # fmt: skip
 
 
-def test_new_tests_are_those_of_known_files() -> None:
+def test_new_tests_are_those_of_known_files_and_changed_ones_are_told() -> None:
     results = [Result(name, Outcome.PASSED, 0.0) for name in ("a.py::old", "a.py::new", "b.py::new")]
     results.append(bad("a.py::bad"))
-    assert new_tests(results, {"a.py::old": 1.0}) == ("a.py::new",)
-    assert new_tests(results, {}) == ()
+    assert new_or_changed(results, {"a.py::old": 1.0}, ()) == ("a.py::new",)
+    assert new_or_changed(results, {"a.py::old": 1.0}, {"a.py::old", "a.py::bad"}) == ("a.py::old", "a.py::new")
+    assert new_or_changed(results, {}, ()) == ()
     assert judged({"a.py::new": 2}, 3)["a.py::new"].evidence.endswith("failed in 2 of 3 more runs.")
 
 

@@ -8,7 +8,7 @@ from ci_kit.test.cases import find_cases
 from ci_kit.test.deliver import Delivery, read
 from ci_kit.test.experiments import Examination, Laboratory, budget_of, examine, run_again, without_coverage
 from ci_kit.test.model import BAD
-from ci_kit.test.new_tests import TIMES, judged, new_tests
+from ci_kit.test.new_tests import TIMES, judged, new_or_changed
 from ci_kit.test.preparation import Prepared
 from ci_kit.test.services import find_dead
 from ci_kit.tools import Tools
@@ -38,12 +38,15 @@ def look_closer(delivery: Delivery, prepared: Prepared, left_seconds: float, too
     examine(cases, lab, delivery.examination, tools.workflow.log)
     known = run.task.get("durations")
     if tools.event.is_pull_request and isinstance(known, Mapping):
-        _try_new_tests(new_tests(results, known), lab, delivery.examination)
+        changed = frozenset(run.task.get("changed") or ())
+        _try_often(new_or_changed(results, known, changed), lab, delivery.examination)
 
 
-def _try_new_tests(names: tuple[str, ...], lab: Laboratory, examination: Examination) -> None:
+def _try_often(names: tuple[str, ...], lab: Laboratory, examination: Examination) -> None:
     failed, times = run_again(names, lab, TIMES)
     examination.findings |= judged(failed, times)
     if times:
         what = "test" if len(names) == 1 else "tests"
-        examination.notes.append(f"{len(names)} new {what} ran {times} more times, to see whether they are flaky.")
+        examination.notes.append(
+            f"{len(names)} new or changed {what} ran {times} more times, to see whether they are flaky."
+        )
