@@ -38,8 +38,9 @@ def look_closer(delivery: Delivery, prepared: Prepared, left_seconds: float, too
     examine(cases, lab, delivery.examination, tools.workflow.log)
     known = run.task.get("durations")
     if tools.event.is_pull_request and isinstance(known, Mapping):
-        changed = frozenset(run.task.get("changed") or ())
-        _try_often(new_or_changed(results, known, changed), lab, delivery.examination)
+        changed = run.task.get("changed")
+        names = new_or_changed(results, known, changed if isinstance(changed, list) else ())
+        _try_often(names, lab, delivery.examination)
 
 
 def _try_often(names: tuple[str, ...], lab: Laboratory, examination: Examination) -> None:
