@@ -80,9 +80,10 @@ def read_changes(here: Path, base: str, tools: Tools) -> dict[str, FileChange]:
     """
     with tempfile.TemporaryDirectory(prefix="changes-") as folder:
         file = Path(folder, "diff")  # a runner keeps only the end of what a program prints
-        argv = ["git", *_without_filters(here, tools), "diff", *_AS_IT_IS, "--relative", f"--output={file}", base, "--"]
+        argv = ["git", *_without_filters(here, tools), "diff", *_AS_IT_IS, "--relative", f"--output={file}"]
         # This variable would win over --unified.
         env = {name: value for name, value in tools.environ.items() if name != "GIT_DIFF_OPTS"}
+        argv += ["--end-of-options", base, "--"]
         run_checked(tools.runner, argv, what="git diff", cwd=here, timeout_seconds=TIMEOUT_SECONDS, env=env)
         try:
             with file.open("rb") as lines:
