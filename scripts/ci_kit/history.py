@@ -108,10 +108,14 @@ class TierHistory:
 
 @dataclass(frozen=True)
 class History:
-    """All that is remembered; empty is a good history too. `runs` are the last `MOST_RUNS`, oldest first."""
+    """All that is remembered; empty is a good history too. `runs` are the last `MOST_RUNS`, oldest first.
+
+    `coverage` is packed, for `history_coverage_pack.read_records`.
+    """
 
     runs: tuple[Run, ...] = ()
     tiers: Mapping[str, TierHistory] = field(default_factory=dict)
+    coverage: str = ""
 
     def durations(self, tier: str) -> dict[str, dict[str, float]]:
         """For each file (as in the plan) its test ids in collection order, with seconds, never below the floor."""
@@ -158,6 +162,7 @@ def _read(path: Path) -> History:
     return History(
         runs=tuple(_run(run) for run in data["runs"]),
         tiers={name: _tier(tier) for name, tier in data["tiers"].items()},
+        coverage=data.get("coverage", ""),
     )
 
 
@@ -225,6 +230,7 @@ def _as_json(history: History) -> dict[str, Any]:
             }
             for name, tier in history.tiers.items()
         },
+        **({"coverage": history.coverage} if history.coverage else {}),
     }
 
 

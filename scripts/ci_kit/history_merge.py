@@ -52,7 +52,7 @@ def merge(history: History, run: Run, heard: Iterable[Heard], whole: Mapping[str
         complete = whole[name] and bool(mine) and all(job.whole for job in mine)
         files = _files(before.files, mine, complete=complete)
         tiers[name] = TierHistory(files, _events(before.events, mine, run.key, alive, complete=complete))
-    return History(runs, tiers)
+    return History(runs, tiers, history.coverage)
 
 
 def _tier_run(jobs: Sequence[Heard]) -> TierRun:
