@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from ci_kit.errors import CallerMistake
 from ci_kit.tools import Tools
 
 TIMEOUT_SECONDS = 60.0
+_HASH = re.compile(r"^[0-9a-f]{40,64}$", re.MULTILINE)
 DEEPER = "Give actions/checkout `fetch-depth: 0`, so that the commit is there."
 
 
@@ -85,6 +87,9 @@ def _merge_group(git: _Git, base: str) -> Base | NoBase:
 
 def _shared_with_target(git: _Git, head: str, target: str, branch: str) -> Base | NoBase:
     """For a checkout of the pull request's own head, or of anything else that is no merge commit of this event."""
+    if not target:
+        step = "Outside GitHub, name the commit with the input base."
+        return NoBase("the event does not name the pull request.", step, fault=True)
     if head == target:
         return NoBase(
             f"the checkout is the target branch {branch} itself, not the pull request.",
@@ -93,12 +98,11 @@ def _shared_with_target(git: _Git, head: str, target: str, branch: str) -> Base 
         )
     # After a force push to the target the event's commit may be gone; the branch as it was fetched is next best.
     for name, shown in ((target, f"{branch} at {target[:12]}"), (f"refs/remotes/origin/{branch}", f"origin/{branch}")):
-        commit = git.commit(name) if name else None
-        if commit:
+        if commit := git.commit(name):
             return git.merge_base(commit, shown)
     return NoBase(
         f"the checkout is no merge commit of this pull request, and the target's commit {target[:12]} is not in this "
-        f"clone{git.shallow_note or ': was the branch force-pushed?'}",
+        f"clone{f'{note}.' if (note := git.shallow_note) else ': was the branch force-pushed?'}",
         DEEPER,
         fault=True,
     )
@@ -125,7 +129,11 @@ class _Git:
 
     def commit(self, name: str) -> str | None:
         """The full hash of a commit that is in this clone."""
-        return self.ask("rev-parse", "--verify", f"{name}^{{commit}}")
+        return next(iter(self._hashes("rev-parse", "--verify", f"{name}^{{commit}}")), None)
+
+    def _hashes(self, *words: str) -> list[str]:
+        """The lines of an answer that are hashes: git's warnings, such as of ambiguous names, stand among them."""
+        return _HASH.findall(self.ask(*words) or "")
 
     def parents(self, commit: str) -> list[str]:
         """The parents as the commit itself names them, whether this clone has them or not."""
@@ -144,7 +152,7 @@ class _Git:
 
     def merge_base(self, other: str, shown: str) -> Base | NoBase:
         """The newest commit that HEAD and `other` have in common."""
-        found = (self.ask("merge-base", "--all", other, "HEAD") or "").split()
+        found = self._hashes("merge-base", "--all", other, "HEAD")
         if not found:
             common = f"HEAD and {shown} have no commit in common"
             if self.shallow:
