@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 KIT = Path(__file__).resolve().parents[2]
-_START = (
+START = (
     f"import os, sys; sys.path.insert(0, {str(KIT / 'scripts')!r}); "
     "from ci_kit.__main__ import main; sys.exit(main(sys.argv[1:], os.environ))"
 )
@@ -116,7 +116,7 @@ class Consumer:
     def start(self, *options: str, env: Mapping[str, str] | None = None, verb: str = "run") -> subprocess.Popen[bytes]:
         for name in ("OUTPUT", "STEP_SUMMARY"):
             (self.temp / name).write_text("", encoding="utf-8")
-        argv = [sys.executable, "-c", _START, "test", verb]
+        argv = [sys.executable, "-c", START, "test", verb]
         if verb == "run":
             argv += ["--python", str(self.python)]
         return subprocess.Popen(
