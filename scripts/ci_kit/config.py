@@ -16,7 +16,6 @@ from ci_kit.yaml_file import Document, read_yaml
 
 DEFAULT_PATH = Path(".github/ci-kit.yml")
 WITHOUT_EFFECT = (
-    "coverage.patch",
     "coverage.regression",
     "mutation",
 )

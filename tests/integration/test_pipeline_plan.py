@@ -202,9 +202,9 @@ def test_test_files_of_no_tier_are_named(tmp_path: Path) -> None:
 
 
 def test_keys_without_effect_are_named_once_in_the_log_and_in_the_summary(tmp_path: Path) -> None:
-    step = run_step(project(tmp_path, "history: branch\ncoverage: {patch: 90}\ntest: {reruns: 1}\n"), "plan")
+    step = run_step(project(tmp_path, "history: branch\nmutation: {budget: 5m}\ntest: {reruns: 1}\n"), "plan")
     assert step.code == 0, step.log
-    note = "Set, but without effect in this version: coverage.patch."
+    note = "Set, but without effect in this version: mutation."
     assert step.log.count(note) == step.summary.count(note) == 1
     assert "`history: branch` is without effect in this version: the history is kept in the cache." in step.log
     assert "without effect" not in run_step(project(tmp_path, "test: {reruns: 1}\n"), "plan").log

@@ -109,16 +109,16 @@ def block(lines: int, tests: int = 1, first: int = 1) -> Block:
 
 def test_most_gain_a_test_comes_first() -> None:
     small, large, forked = block(3, first=1), block(10, first=20), block(20, tests=8, first=50)
-    assert advise(1, [small, forked, large]).blocks == (large,)
-    assert advise(11, [small, forked, large]).blocks == (large, small)
-    advice = advise(30, [small, forked, large])
+    assert advise("total", 1, [small, forked, large]).blocks == (large,)
+    assert advise("total", 11, [small, forked, large]).blocks == (large, small)
+    advice = advise("total", 30, [small, forked, large])
     assert (advice.blocks, advice.gain, advice.tests) == ((large, forked), 30, 9)
 
 
 def test_what_cannot_close_the_gap_is_all_there_is() -> None:
-    advice = advise(30, [block(3)])
+    advice = advise("total", 30, [block(3)])
     assert (advice.gain, advice.gap) == (3, 30)
-    assert advise(0, [block(3)]).blocks == ()
+    assert advise("total", 0, [block(3)]).blocks == ()
 
 
 @given(
@@ -126,7 +126,7 @@ def test_what_cannot_close_the_gap_is_all_there_is() -> None:
     st.lists(st.builds(block, st.integers(1, 20), st.integers(1, 5), st.integers(1, 900)), max_size=12),
 )
 def test_advice_closes_the_gap_where_that_can_be_and_no_block_of_it_is_needless(gap: int, found: list[Block]) -> None:
-    advice = advise(gap, found)
+    advice = advise("total", gap, found)
     assert advice.gain >= min(gap, sum(each.gain for each in found))
     if advice.gain > gap:
         assert all(advice.gain - each.gain < gap for each in advice.blocks)

@@ -14,6 +14,11 @@ import coverage
 from ci_kit.affected_plan import read_choice
 from ci_kit.config import Config, load_config
 from ci_kit.coverage_combine import reports, say
+from ci_kit.coverage_combine.advice import advice_for
+from ci_kit.coverage_combine.badge import badge
+from ci_kit.coverage_combine.base import Base, NoBase
+from ci_kit.coverage_combine.blocks import blocks
+from ci_kit.coverage_combine.changed import base_of, changed_since
 from ci_kit.coverage_combine.combined import Combined, inside, stranger_error
 from ci_kit.coverage_combine.delivery import Chosen, Problem, choose
 from ci_kit.coverage_combine.gates import judge
@@ -23,9 +28,9 @@ from ci_kit.coverage_combine.receive import Received, receive
 from ci_kit.coverage_combine.result import NAME, Result, Untrusted, numberless_report
 from ci_kit.coverage_combine.settings import read_settings
 from ci_kit.errors import CallerMistake, Exit, InfrastructureFailure, KitError
-from ci_kit.inputs import boolean, choice, path, percentage, setting, short_name
+from ci_kit.inputs import boolean, choice, path, percentage, setting, short_name, text
 from ci_kit.plan import Leg, Plan, read_plan
-from ci_kit.report import report_folder, write_report
+from ci_kit.report import report_folder, write_report, write_text
 from ci_kit.tools import Tools, Verb
 
 
@@ -44,10 +49,12 @@ class CombineInputs:
     )
     name: str = setting("ci", short_name, "name of this call; only results of the same name count")
     upload: bool = setting(True, boolean, "whether the action uploads the reports (default: true)")
+    base: str = setting("", text, "commit or branch that the changed lines are counted from (default: the event's)")
 
 
 PARTIAL = "Only affected tests ran (test.select: affected), so no threshold of coverage is judged."
 NOTHING_AFFECTED = "The tests that the change can reach run no line of the project (test.select: affected)."
+BADGE = "badge.svg"
 WAITED_FOR = frozenset({"pull_request", "pull_request_target", "merge_group"})
 
 
@@ -84,7 +91,7 @@ def combine(inputs: CombineInputs, tools: Tools) -> int:
         return Exit.GOOD
     report = write_report(temp, NAME, result.as_json())
     say.result(tools.workflow, result, report, tools.event.run_attempt)
-    return Exit.NO if result.judgement.failed else Exit.GOOD
+    return Exit.NO if result.failed else Exit.GOOD
 
 
 def _combine(
@@ -99,6 +106,10 @@ def _combine(
         raise Untrusted(
             [Problem("no leg measured any file of the repository.", "Compare [run] source with its layout.")]
         )
+    total = inputs.total if inputs.total is not None else config.coverage.total
+    # Of a part of the tests no threshold can be asked.
+    asked = replace(config.coverage, components=(), file_floor=0.0, patch=None) if partial else config.coverage
+    base = base_of(here, tools, inputs.base or None, wanted=asked.patch is not None)
     pythons = [leg.delivery.leg.python for leg in proven]
     settings = read_settings(here, tools.environ)
     with inside(here), tools.workflow.foreign_output():
@@ -111,13 +122,17 @@ def _combine(
         files = analysis.files
         if not partial:
             _require_measured(files)
-        total = inputs.total if inputs.total is not None else config.coverage.total
-        # Of a part of the tests no threshold can be asked.
-        settled = replace(config.coverage, components=(), file_floor=0.0) if partial else config.coverage
-        judgement = judge(files, settled, 0.0 if partial else total, config.file)
+        changed = changed_since(base, here, analysis.data, tools) if isinstance(base, Base) else None
+        no_change = base.why if isinstance(base, NoBase) else ""
+        judgement = judge(
+            files, asked, 0.0 if partial else total, config.file, changed.patch if changed else None, no_change
+        )
         title = f"{inputs.name}: coverage of {tools.event.repository or here.name} {tools.event.sha[:12]}".strip()
         html = wants_html(inputs.html, failed=bool(judgement.failed), waits=tools.event.name in WAITED_FOR)
         written = reports.write_others(combined, analysis, temp / "coverage", pythons, title if html else None)
+    touched = changed.patch.files if changed else ()
+    total_gate = judgement.total
+    write_text(temp / "coverage" / BADGE, badge(total_gate.counts, total_gate.threshold, passed=not judgement.failed))
     return Result(
         name=inputs.name,
         commit=tools.event.sha,
@@ -131,6 +146,11 @@ def _combine(
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
         coverage=coverage.__version__,
         seconds=tools.clock.monotonic() - started,
+        badge=temp / "coverage" / BADGE,
+        changed=changed,
+        no_change=no_change,
+        uncovered_changes=tuple(sorted(blocks(touched, analysis.data), key=lambda block: -block.gain)),
+        advice=advice_for(judgement.failed, asked.components, files, touched, analysis.data),
     )
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from ci_kit.coverage_combine.advice import Advice
+from ci_kit.coverage_combine.blocks import Block
+from ci_kit.coverage_combine.changed import Changed
 from ci_kit.coverage_combine.delivery import Problem
 from ci_kit.coverage_combine.gates import Gate, Judgement
 from ci_kit.coverage_combine.numbers import Counts, FileCoverage, ranges
@@ -32,7 +36,11 @@ class Untrusted(InfrastructureFailure):
 
 @dataclass(frozen=True)
 class Result:
-    """One number and all that it rests on. `empty` are legs without tests, and so without data."""
+    """One number and all that it rests on. `empty` are legs without tests, and so without data.
+
+    `changed` is None where the changed lines are not known, for the reason `no_change`. `uncovered_changes` are the
+    blocks of changed code that no test ran, the largest first.
+    """
 
     name: str
     commit: str
@@ -46,11 +54,26 @@ class Result:
     python: str
     coverage: str
     seconds: float
+    badge: Path
+    changed: Changed | None = None
+    no_change: str = ""
+    uncovered_changes: tuple[Block, ...] = ()
+    advice: tuple[Advice, ...] = ()
+
+    @property
+    def failed(self) -> bool:
+        """A gate says no."""
+        return bool(self.judgement.failed)
 
     @property
     def counts(self) -> Counts:
         """The total."""
         return self.judgement.total.counts
+
+    @property
+    def unit(self) -> str:
+        """What is counted, in words."""
+        return "lines and branches" if self.branch else "lines"
 
     @property
     def branch(self) -> bool:
@@ -62,21 +85,15 @@ class Result:
         return {
             "schema": SCHEMA,
             "name": self.name,
-            "verdict": "failed" if self.judgement.failed else "passed",
+            "verdict": "failed" if self.failed else "passed",
             "commit": self.commit,
             "total": _counts(self.counts),
             "gates": [_gate(gate) for gate in self.judgement.gates],
             "not-judged": list(self.judgement.not_judged),
             "legs": [_leg(leg) for leg in self.proven],
-            "files": [
-                {
-                    "path": file.path,
-                    **_counts(file.counts),
-                    "missing-lines": ranges(file.missing_lines),
-                    "missing-branches": [list(pair) for pair in file.missing_branches],
-                }
-                for file in self.files
-            ],
+            "files": [_file(file) for file in self.files],
+            "patch": _changed(self.changed) if self.changed else None,
+            "advice": [_advice(advice) for advice in self.advice],
             "analysis": {
                 "python": self.python,
                 "coverage": self.coverage,
@@ -88,6 +105,7 @@ class Result:
                 "xml": str(self.written.xml),
                 "lcov": str(self.written.lcov),
                 "html": str(self.written.html) if self.written.html else None,
+                "badge": str(self.badge),
             },
             "problems": [],
             "notes": list(self.notes),
@@ -106,6 +124,8 @@ def numberless_report(name: str, commit: str, problems: Sequence[Problem], notes
         "not-judged": [],
         "legs": [],
         "files": [],
+        "patch": None,
+        "advice": [],
         "analysis": None,
         "written": None,
         "problems": [{"leg": p.where, "message": p.message, "next-step": p.next_step} for p in problems],
@@ -121,6 +141,32 @@ def _counts(counts: Counts) -> dict[str, Any]:
         "lines": {"covered": counts.covered_lines, "counted": counts.lines},
         "branches": {"covered": counts.covered_branches, "counted": counts.branches},
     }
+
+
+def _file(file: FileCoverage) -> dict[str, Any]:
+    return {
+        "path": file.path,
+        **_counts(file.counts),
+        "missing-lines": ranges(file.missing_lines),
+        "missing-branches": [list(pair) for pair in file.missing_branches],
+    }
+
+
+def _changed(changed: Changed) -> dict[str, Any]:
+    return {
+        "base": changed.base.commit,
+        "how": changed.base.how,
+        **_counts(changed.patch.counts),
+        "files": [_file(file) for file in changed.patch.files],
+    }
+
+
+def _advice(advice: Advice) -> dict[str, Any]:
+    blocks = [
+        {"path": block.path, "function": block.function, "lines": block.place, "gain": block.gain, "tests": block.tests}
+        for block in advice.blocks
+    ]
+    return {"of": advice.of, "gap": advice.gap, "gain": advice.gain, "tests": advice.tests, "blocks": blocks}
 
 
 def _gate(gate: Gate) -> dict[str, Any]:
