@@ -142,7 +142,13 @@ def _combine(
         proven=tuple(proven),
         empty=tuple(d.leg for d in chosen.deliveries if d.manifest is None),
         written=written,
-        notes=(*chosen.notes, *combined.notes, *_interpreter_notes(pythons), *((PARTIAL,) if partial else ())),
+        notes=(
+            *chosen.notes,
+            *combined.notes,
+            *_interpreter_notes(pythons),
+            *((PARTIAL,) if partial else ()),
+            *_no_change_note(base),
+        ),
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
         coverage=coverage.__version__,
         seconds=tools.clock.monotonic() - started,
@@ -209,6 +215,11 @@ def _require_measured(files: Sequence[FileCoverage]) -> None:
             next_step="The tests ran other code, for example an installed copy: install the project in editable mode, "
             "or map the copy with [paths] in the coverage configuration.",
         )
+
+
+def _no_change_note(base: Base | NoBase) -> list[str]:
+    """What the caller could do to see the changed lines; where there are none to see, nothing."""
+    return [f"Changed lines are not shown: {base.why} {base.next_step}"] if isinstance(base, NoBase) and base.fault else []  # fmt: skip
 
 
 def _interpreter_notes(pythons: list[str]) -> list[str]:
