@@ -17,6 +17,7 @@ from ci_kit.yaml_file import Document, read_yaml
 DEFAULT_PATH = Path(".github/ci-kit.yml")
 WITHOUT_EFFECT = (
     "coverage.regression",
+    "coverage.regression-tolerance",
     "mutation",
 )
 """Keys that are accepted and checked, but that nothing acts on yet."""
@@ -104,13 +105,14 @@ class Component:
 
 @dataclass(frozen=True)
 class Coverage:
-    """Thresholds of coverage in percent, 0-100; None: not judged."""
+    """Thresholds of coverage in percent, 0-100; None: not judged. The tolerance is in lines and branches."""
 
     total: float = 85.0
     components: tuple[Component, ...] = ()
     patch: float | None = None
     file_floor: float = 0.0
     regression: Literal["forbid", "allow"] = "allow"
+    regression_tolerance: int = 0
     source: tuple[str, ...] = ()
 
 
@@ -311,5 +313,6 @@ def _coverage(data: Mapping[str, Any]) -> Coverage:
         patch=data.get("patch"),
         file_floor=data.get("file-floor", default.file_floor),
         regression=data.get("regression", default.regression),
+        regression_tolerance=int(data.get("regression-tolerance", default.regression_tolerance)),
         source=tuple(data.get("source", ())),
     )

@@ -26,7 +26,7 @@ depth:
   other: {tiers: [unit], python: ["3.11"]}
 test: {scope: file, workers: 4, reruns: 0, maxfail: 0, random-order: false, select: all, timeout: 1h5m, quarantine: q.yml}
 gates: {pass-rate: 99.5%, flake-rate: 0%, duration: {pull-request: 90s, tiers: {unit: 1m}}, ignored-tests: 0}
-coverage: {total: 85, components: {core: {paths: ["src/core/**"], min: 95}}, patch: 90, file-floor: 10.5, regression: forbid, source: [src]}
+coverage: {total: 85, components: {core: {paths: ["src/core/**"], min: 95}}, patch: 90, file-floor: 10.5, regression: forbid, regression-tolerance: 3, source: [src]}
 mutation: {critical: ["app/core/jwt.py"], label: mutate, budget: 7m, policies: {"app/core/**": {min-score: 90}}}
 secrets: {required: [JWT_SECRET_KEY]}
 history: branch
@@ -90,6 +90,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     coverage = found.coverage
     assert coverage.components == (Component("core", ("src/core/**",), 95),)
     assert (coverage.total, coverage.patch, coverage.file_floor, coverage.regression) == (85, 90, 10.5, "forbid")
+    assert coverage.regression_tolerance == 3
     assert coverage.source == ("src",)
     assert (found.mutation.critical, found.mutation.label, found.mutation.budget_seconds) == (
         ("app/core/jwt.py",),
