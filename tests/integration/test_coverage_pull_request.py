@@ -204,10 +204,12 @@ def test_names_from_a_pull_request_stay_text(pull: Shop) -> None:
     assert any(file["path"] == HOSTILE for file in ran.report["files"])
     assert re.findall(r"(.)<img", ran.summary) == ["\\"] * ran.summary.count("<img")
     assert re.findall(r"(.)\[a", ran.summary) == ["\\"] * ran.summary.count("[a")
-    rows = [line for line in ran.summary.splitlines() if "ird" in line and line.startswith("|")]
-    assert len(rows) > 3
-    for row in rows:
-        assert row.replace(r"\|", "").count("|") == 5, row
+    named, bars = 0, 0
+    for line in ran.summary.splitlines():
+        cells = line.replace(r"\|", "").count("|") if line.startswith("|") else 0
+        assert cells == bars or not (bars and cells), line
+        named, bars = named + ("ird" in line and cells > 0), cells
+    assert named > 3
     assert "<img" not in (ran.temp / "coverage" / "badge.svg").read_text()
 
 
