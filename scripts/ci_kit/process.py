@@ -19,6 +19,7 @@ from ci_kit.errors import CallerMistake, InfrastructureFailure
 
 TAIL_BYTES = 200_000
 GRACE_SECONDS = 5.0
+STRAGGLER_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,12 @@ class SubprocessRunner:
             except subprocess.TimeoutExpired:
                 timed_out = True
                 end_group(child, GRACE_SECONDS)
-            # A grandchild that keeps the pipe open must not hold the step: what it prints later is not waited for.
-            pump.join(2.0)
+            # What the child leaves running mostly ends at once, with last words or measurements of its own. A daemon
+            # must not hold the step: what it does later is not waited for.
+            deadline = time.monotonic() + STRAGGLER_SECONDS
+            pump.join(STRAGGLER_SECONDS)
+            while _has_group(child) and time.monotonic() < deadline:
+                time.sleep(0.01)
         return Completed(tuple(argv), child.returncode, tail.text(), time.monotonic() - started, timed_out)
 
     def _pump(self, child: subprocess.Popen[bytes], tail: _Tail, stream: bool) -> None:
@@ -152,6 +157,15 @@ def _ends_with_its_caller(child: subprocess.Popen[bytes]) -> Iterator[None]:
     except BaseException:
         end_group(child, GRACE_SECONDS)
         raise
+
+
+def _has_group(child: subprocess.Popen[bytes]) -> bool:
+    """Whether any process that the ended child started is still there."""
+    try:
+        os.killpg(child.pid, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
 
 
 def end_group(child: subprocess.Popen[bytes], grace_seconds: float) -> None:

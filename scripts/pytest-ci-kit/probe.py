@@ -7,6 +7,7 @@ CONFIG is a file, or empty for what coverage.py finds by itself.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import platform
 import sys
@@ -28,21 +29,17 @@ def versions() -> Dict[str, str]:
 
 
 def coverage_settings(file: Optional[str]) -> Dict[str, Any]:
-    """Every option that differs from coverage.py's default, by `section:option`, or `error`.
-
-    `started` tells whether this very process is measured, which is so when a .pth file starts coverage.py.
-    """
+    """Every option that differs from coverage.py's default, by `section:option`, or `error`."""
     try:
         import coverage  # noqa: PLC0415 - may be absent
         from coverage.config import CoverageConfig  # noqa: PLC0415
         from coverage.exceptions import CoverageException  # noqa: PLC0415
     except ImportError as error:
         return {"error": f"coverage.py cannot be imported: {error}"}
-    started = coverage.Coverage.current() is not None
     try:
         config = coverage.Coverage(config_file=file or True, data_file=None).config
     except CoverageException as error:
-        return {"error": str(error), "started": started}
+        return {"error": str(error)}
     default = CoverageConfig()
     options = {}
     for attribute, where, *_ in CoverageConfig.CONFIG_FILE_OPTIONS:
@@ -54,7 +51,7 @@ def coverage_settings(file: Optional[str]) -> Dict[str, Any]:
         "paths": {name: list(values) for name, values in config.paths.items()},
         "plugins": {name: dict(values) for name, values in config.plugin_options.items()},
         "file": config.config_file,
-        "started": started,
+        "c-tracer": importlib.util.find_spec("coverage.tracer") is not None,
     }
 
 

@@ -178,6 +178,114 @@ def test_a_project_that_has_its_subprocesses_measured_already(
     assert delivered([ran], here.root) == expected
 
 
+ENDINGS = (
+    "exit",
+    "terminated",
+    "replaced",
+    "forked",
+    "fork",
+    "terminated_fork",
+    "fork_pool",
+    "spawn",
+    "spawn_pool",
+    "executor",
+)
+ENDED = {
+    "pyproject.toml": FILES["pyproject.toml"],
+    "src/shop/__init__.py": "",
+    **{f"src/shop/{name}.py": "def work():\n    return 1\n" for name in ENDINGS},
+    "tests/test_endings.py": """\
+        import importlib, os, signal, subprocess, sys, time
+        from concurrent.futures import ProcessPoolExecutor
+        from multiprocessing import get_context
+
+        def work(name):
+            importlib.import_module("shop." + name).work()
+
+        def start(name, then):
+            code = f"import os, sys, time; import shop.{name}; shop.{name}.work(); {then}"
+            environ = {**os.environ, "PYTHONPATH": os.pathsep.join([os.path.abspath("src"), os.environ["PYTHONPATH"]])}
+            return subprocess.Popen([sys.executable, "-c", code], env=environ, stdout=subprocess.PIPE)
+
+        def test_os_exit():
+            with start("exit", "os._exit(3)") as process:
+                assert process.wait() == 3
+
+        def test_sigterm():
+            with start("terminated", "print(1, flush=True); time.sleep(60)") as process:
+                process.stdout.readline()
+                process.terminate()
+                assert process.wait() == -signal.SIGTERM
+
+        def test_exec():
+            with start("replaced", "os.execv(sys.executable, [sys.executable, '-c', 'raise SystemExit(4)'])") as process:
+                assert process.wait() == 4
+
+        def test_fork_and_os_exit():
+            child = os.fork()
+            if not child:
+                work("forked")
+                os._exit(0)
+            assert os.waitpid(child, 0)[1] == 0
+
+        def test_fork_and_spawn():
+            for method in ("fork", "spawn"):
+                process = get_context(method).Process(target=work, args=(method,))
+                process.start()
+                process.join()
+                assert process.exitcode == 0
+
+        def wait(name, queue):
+            work(name)
+            queue.put(1)
+            time.sleep(60)
+
+        def test_terminated_fork():
+            queue = get_context("fork").SimpleQueue()
+            process = get_context("fork").Process(target=wait, args=("terminated_fork", queue))
+            process.start()
+            queue.get()
+            process.terminate()
+            process.join()
+            assert process.exitcode == -signal.SIGTERM
+
+        def test_pools_that_terminate_their_workers():
+            for method in ("fork", "spawn"):
+                with get_context(method).Pool(1) as pool:
+                    pool.apply(work, (method + "_pool",))
+
+        def test_executor():
+            with ProcessPoolExecutor(1, mp_context=get_context("fork")) as pool:
+                pool.submit(work, "executor").result()
+        """,
+}
+
+
+@pytest.mark.parametrize("release", ["7.4.4", "7.10.7", coverage.__version__])
+def test_however_a_process_ends_it_is_measured(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, release: str
+) -> None:
+    environment = Environment.make(tmp_path_factory.mktemp("ends") / "venv", ("pytest", f"coverage=={release}"))
+    here = Consumer.make(tmp_path, environment, ENDED)
+    ran = here.run("--reruns", "0")
+    assert ran.code == 0, ran.log
+    found = delivered([ran], here.root)
+    ended = {name for name in ENDINGS if any(2 in arc for arc in found.get(f"src/shop/{name}.py", ()))}
+    assert ended == set(ENDINGS)
+
+
+def test_the_core_is_chosen_and_said(newest: Environment, tmp_path: Path) -> None:
+    # A wish that this Python cannot fulfil ends a plain run; here it is answered.
+    ran = Consumer.make(tmp_path, newest, {"lib.py": "", "test_a.py": "def test_a():\n    import lib\n"}).run(
+        env={"COVERAGE_CORE": "sysmon"}
+    )
+    assert ran.code == 0, ran.log
+    if sys.version_info < (3, 12):
+        assert f"coverage {coverage.__version__} by the C tracer (CPython 3.11 has no sys.monitoring)" in ran.log
+    else:
+        assert f"coverage {coverage.__version__} by sys.monitoring" in ran.log
+
+
 def test_no_configuration_at_all(newest: Environment, tmp_path: Path) -> None:
     files = {
         "lib/__init__.py": "X = 1\n",

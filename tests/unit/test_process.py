@@ -121,6 +121,14 @@ def test_a_grandchild_that_stays_does_not_hold_the_step() -> None:
     assert done.seconds < 7
 
 
+def test_last_words_of_a_grandchild_are_waited_for(tmp_path: Path) -> None:
+    later = f"import os, pathlib; os.read(0, 1); pathlib.Path({str(tmp_path / 'said')!r}).touch()"
+    # The grandchild goes on when its standard input ends, which is when the child has ended.
+    code = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {later!r}], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)"
+    SubprocessRunner().run([sys.executable, "-c", code], timeout_seconds=30)
+    assert (tmp_path / "said").exists()
+
+
 def test_an_interruption_ends_the_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def interrupted(_self: object, _timeout: float | None = None) -> int:
         monkeypatch.undo()

@@ -8,16 +8,18 @@ import coverage
 import pytest
 from ci_kit.errors import CallerMistake
 from ci_kit.test.measuring import Measuring, decide, default_source
+from ci_kit.test.model import Interpreter
 
 
 def settings(**options: object) -> dict[str, Any]:
     named = {name.replace("__", ":"): value for name, value in options.items()}
-    return {"options": named, "paths": {}, "plugins": {}, "started": True}
+    return {"options": named, "paths": {}, "plugins": {}, "c-tracer": True}
 
 
 def measure(found: dict[str, Any], root: Path, version: str = "7.17.3", **more: Any) -> Measuring:  # noqa: ANN401
     base: dict[str, Any] = {"configured": (), "fallback": ("src",), "branch": False, "data_file": root / "data"}
-    return decide(found, version, root=root, **(base | more))
+    python = Interpreter(Path("/v/bin/python"), "3.12.1", "CPython", "/v/bin/python", Path("/v"), True, {"coverage": version})  # fmt: skip
+    return decide(found, python, root=root, **(base | more))
 
 
 def read(measuring: Measuring, folder: Path) -> coverage.Coverage:
@@ -98,3 +100,16 @@ def test_nothing_is_written_elsewhere(tmp_path: Path) -> None:
     assert read_back.get_option("run:debug") == []
     assert read_back.get_option("run:debug_file") is None
     assert read_back.get_option("run:data_file") == str(tmp_path / "data")
+
+
+def test_how_it_measures_is_written_for_releases_that_know_it(tmp_path: Path) -> None:
+    found = settings(run__patch=["subprocess"], run__core="sysmon")
+    read_back = read(measure(found, tmp_path), tmp_path)
+    assert read_back.get_option("run:core") == "sysmon"
+    assert read_back.get_option("run:patch") == ["_exit", "subprocess"]
+    assert read_back.get_option("run:sigterm") is True
+    assert read(measure(found, tmp_path, branch=True), tmp_path).get_option("run:core") == "ctrace"
+    older = measure(settings(run__core="sysmon"), tmp_path, "7.9.2")
+    assert "core" not in older.rc
+    assert "patch" not in older.rc
+    assert older.core.name == "ctrace"

@@ -47,7 +47,7 @@ def gather(folder: Path) -> Gathered:
         else:
             good.append(_announced(path, len(good)))
     for path in folder.glob(f"{DATA_NAME}.*-journal"):
-        path.unlink()
+        path.unlink(missing_ok=True)
     return Gathered(tuple(good), broken)
 
 
@@ -55,7 +55,10 @@ def _is_whole(path: Path) -> bool:
     try:
         with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as database:
             tables = {name for (name,) in database.execute("select name from sqlite_master where type = 'table'")}
-            return {"coverage_schema", "file"} <= tables and _first(database.execute("pragma quick_check(1)")) == "ok"
+            if not {"coverage_schema", "file"} <= tables or _first(database.execute("pragma quick_check(1)")) != "ok":
+                return False
+            # Written last of what a file needs before it can be read.
+            return next(database.execute("select 1 from coverage_schema, meta"), None) is not None
     except sqlite3.Error:
         return False
 

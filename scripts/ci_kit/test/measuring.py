@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ci_kit.errors import CallerMistake
+from ci_kit.test.core import SETTING_SINCE, Core, choose_core
 from ci_kit.test.interpreter import release
+from ci_kit.test.model import Interpreter
 
 OLDEST = (7, 0)
 # They would make coverage.py write elsewhere, or into what the tests print.
@@ -24,12 +26,12 @@ class Measuring:
     branch: bool
     source: tuple[str, ...]
     rc: str
-    starts_by_itself: bool
+    core: Core
 
 
 def decide(
     settings: Mapping[str, Any],
-    version: str,
+    python: Interpreter,
     *,
     root: Path,
     configured: Sequence[str],
@@ -46,6 +48,7 @@ def decide(
             f"coverage.py's configuration cannot be used: {settings['error']}.",
             next_step="Correct it, or set the input coverage to false.",
         )
+    version = python.distributions.get("coverage", "")
     if release(version) < OLDEST:
         raise CallerMistake(
             f"coverage {version} cannot be measured with; the kit needs coverage 7 or newer.",
@@ -63,9 +66,26 @@ def decide(
     for name in ("run:omit", "run:include"):
         options[name] = [_pattern(entry, root) for entry in options.get(name) or ()]
     options["run:branch"] = branch = bool(options.get("run:branch")) or branch
-    options |= {"run:parallel": True, "run:relative_files": True, "run:data_file": str(data_file)}
+    core = choose_core(
+        options,
+        release=release(version),
+        python=release(python.version),
+        implementation=python.implementation,
+        branch=branch,
+        has_c_tracer=settings["c-tracer"],
+    )
+    # A process that is ended by SIGTERM, as servers in tests are, keeps what it measured.
+    options |= {"run:parallel": True, "run:relative_files": True, "run:data_file": str(data_file), "run:sigterm": True}
+    options.pop("run:core", None)
+    if release(version) >= SETTING_SINCE:
+        options["run:core"] = core.name
+        options["run:patch"] = sorted({*(options.get("run:patch") or ()), "_exit"})
     return Measuring(
-        version, branch, tuple(_relative(entry, root) for entry in kept), _ini(options, settings), settings["started"]
+        version,
+        branch,
+        tuple(_relative(entry, root) for entry in kept),
+        _ini(options, settings),
+        core,
     )
 
 

@@ -87,7 +87,7 @@ def prepare(given: RunInputs, tools: Tools) -> Prepared:
     options = [*pytest_config.addopts, *own.get("PYTEST_ADDOPTS", "").split(), *given.pytest_args]
     kit_folder = report_folder(tools.environ)
     private = _fresh(kit_folder / "test" / f"{given.name}-{os.getpid()}")
-    python, settings = _interpreter(given, tools, root, own, options, kit_folder, private)
+    python, settings = _interpreter(given, tools, root, own, options, kit_folder)
     leg = Leg(workload.tier.name, given.python_version or python.minor, given.shard)
     folder = _fresh(kit_folder / "results" / artifact_name(given.name, "results", leg, tools.event.run_attempt))
     measured = None
@@ -165,14 +165,10 @@ def _interpreter(
     environ: Mapping[str, str],
     options: Sequence[str],
     kit_folder: Path,
-    private: Path,
 ) -> tuple[Interpreter, Mapping[str, object]]:
     path = find_python(given.python, tools.environ, kit_folder)
     config: str | None = None
     if given.coverage:
-        # A first, empty measurement of the probe itself shows whether a .pth file starts coverage.py here.
-        _rc(private).write_text(f"[run]\ndata_file = {private / 'probe'}\n", encoding="utf-8")
-        environ = {**environ, "COVERAGE_PROCESS_START": str(_rc(private))}
         config = command.coverage_options(options).config
     python, settings = probe(path, tools, root=root, environ=environ, coverage_config=config)
     if not python.distributions.keys() >= set(test_plugins.NEEDED):
@@ -197,7 +193,7 @@ def _measuring(
     (folder / "coverage").mkdir()
     return measuring.decide(
         settings,
-        python.distributions.get("coverage", ""),
+        python,
         root=root,
         configured=config.coverage.source,
         fallback=asked.source or measuring.default_source(root),
@@ -217,9 +213,7 @@ def _workers(
 
 def _search_path(tools: Tools, measured: Measuring | None) -> tuple[Path, ...]:
     plugin = tools.kit_root / PLUGIN_PATH
-    if measured is None or measured.starts_by_itself:
-        return (plugin,)
-    return (plugin, tools.kit_root / START_COVERAGE_PATH)
+    return (plugin,) if measured is None else (plugin, tools.kit_root / START_COVERAGE_PATH)
 
 
 def _notes(options: Sequence[str], request: command.Request) -> list[str]:

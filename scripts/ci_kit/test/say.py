@@ -17,7 +17,7 @@ def opening(run: ShardRun) -> str:
     how = f"{run.workers.count} workers" if run.workers.count else "no workers"
     how += "" if run.seed is None else f", seed {run.seed}"
     python = f"{run.python.implementation} {run.python.version}, pytest {run.python.distributions['pytest']}"
-    measured = f"coverage {run.measuring.version}" if run.measuring else "no coverage"
+    measured = f"coverage {run.measuring.version} by {run.measuring.core}" if run.measuring else "no coverage"
     return f"{run.leg}: {len(run.selection.mine)} files, {how} ({run.workers.why}); {python}, {measured}."
 
 

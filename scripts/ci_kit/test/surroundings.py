@@ -42,5 +42,7 @@ def for_tests(
     if paths[0] != folder:
         found["PATH"] = os.pathsep.join([folder, *(path for path in paths if path != folder)])
     if coverage_rc is not None:
+        # It is part of the settings that the core was chosen from, and would win over them.
+        found.pop("COVERAGE_CORE", None)
         found["COVERAGE_PROCESS_START"] = str(coverage_rc)
     return found
