@@ -42,7 +42,7 @@ def choose_core(
     asked = options.get("run:core")
     if options.get("run:timid"):
         return Core("pytrace", "[run] timid asks for it")
-    if asked == "pytrace" or asked == tracer:
+    if asked in {"pytrace", tracer}:
         return Core(asked, "the coverage configuration asks for it")
     why = _why_not_monitoring(options, release=release, python=python, implementation=implementation, branch=branch)
     return Core(tracer, why) if why else Core("sysmon", "")

@@ -51,7 +51,7 @@ def _save_as_a_whole(measuring) -> None:  # type: ignore[no-untyped-def]  # noqa
     measuring.save = save_as_a_whole
 
 
-def _after_saving(measuring, leave):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - as above
+def _after_saving(measuring, leave) -> object:  # type: ignore[no-untyped-def]  # noqa: ANN001 - as above
     """What ends this program at once leaves no time to save, as a forked child's `os._exit` does."""
 
     def save_and_leave(*arguments: object) -> None:
