@@ -117,7 +117,7 @@ class _Git:
 
     def ask(self, *words: str) -> str | None:
         """What git answers, or None when it says no; its words are then in `why`."""
-        if not shutil.which("git"):
+        if not shutil.which("git", path=self._tools.environ.get("PATH")):
             return None
         done = self._tools.runner.run(
             ["git", *words], cwd=self._here, timeout_seconds=TIMEOUT_SECONDS, stream=False, env=self._tools.environ
