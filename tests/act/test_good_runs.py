@@ -109,6 +109,7 @@ def test_the_single_job_action_needs_no_configuration(tmp_path: Path) -> None:
     assert result.verdict == "success", results(result)
     job = result.one("ci")
     assert "Green" in "\n".join(job.summary)
+    assert "Time of gate" not in "\n".join(job.summary), "the time of the job is not the gate's"
     report = json.loads(next(result.folder.glob("artifacts/ci-results-*/test.json")).read_text(encoding="utf-8"))
     assert report["counts"] == {"passed": 50}
 

@@ -52,6 +52,7 @@ class GateInputs:
     data: Path | None = setting(None, inputs.path, "folder with the test legs' results (default: in the report folder)")
     name: str = setting("ci", inputs.short_name, "name of this call, part of artifact names and cache keys")
     jobs: dict[str, str] | None = setting(None, job_results, "results of the jobs before, as job=result words")
+    single: bool = setting(False, inputs.boolean, "everything ran in this job, so its time is not the gate's")
 
 
 def run(given: GateInputs, tools: Tools) -> int:
@@ -115,7 +116,7 @@ def _read(given: GateInputs, folder: Path, tools: Tools) -> _Known:
         spent=Spent(
             run=_wall(plan, tools.event.run_attempt, now),
             lint=collection.lint_seconds if collection else None,
-            gate=(now - job_started(tools.environ, now)).total_seconds(),
+            gate=None if given.single else (now - job_started(tools.environ, now)).total_seconds(),
         ),
         collection=collection,
         quarantine=_quarantine(root, config, now.date()),
