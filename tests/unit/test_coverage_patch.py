@@ -108,10 +108,11 @@ def test_every_line_of_a_statement_means_the_statement_that_coverage_counts(tmp_
     assert patch(changed(2, 14, 20, 22, 24, 27), data, lambda _: CODE) == Patch((), Counts())
 
 
-def test_everything_changed_is_the_files_own_count(tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", [None, "m.py"])
+def test_everything_changed_is_the_files_own_count(before: str | None, tmp_path: Path) -> None:
     data = analysed(tmp_path, CODE)
     part = data["files"]["m.py"]
-    new = {"m.py": FileChange("m.py", None, (Hunk(0, 0, 1, CODE.count("\n")),))}
+    new = {"m.py": FileChange("m.py", before, (Hunk(0, 0, 1, CODE.count("\n")),))}
     found = patch(new, data, lambda _: CODE)
     summary = part["summary"]
     assert found.counts == Counts(

@@ -30,12 +30,18 @@ def patch(changes: Mapping[str, FileChange], data: Mapping[str, Any], source: Ca
     as there is more on it than a comment. `source(path)` is a file's text with its own line ends.
     """
     files = [
-        _file(path, part, changed_statements(source(path), changes[path].changed_lines()))
+        _file(path, part, _statements(changes[path], part, source))
         for path, part in sorted(data["files"].items())
         if path in changes and changes[path].hunks
     ]
     counted = tuple(file for file in files if file.counts.counted)
     return Patch(counted, add(file.counts for file in counted))
+
+
+def _statements(change: FileChange, part: Mapping[str, Any], source: Callable[[str], str]) -> frozenset[int]:
+    if change.old_path is None:  # a new file: all of them, without reading it
+        return frozenset((*part["executed_lines"], *part["missing_lines"]))
+    return changed_statements(source(change.path), change.changed_lines())
 
 
 def _file(path: str, part: Mapping[str, Any], changed: frozenset[int]) -> FileCoverage:
