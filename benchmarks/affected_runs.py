@@ -85,6 +85,8 @@ def record(root: Path, python: Path, folder: Path, *, limit: float) -> tuple[Aff
     processes = [json.loads(path.read_text(encoding="utf-8")) for path in (folder / "record").glob("footprints-*.json")]
     if suite is None or not processes:
         raise RuntimeError(f"the suite of {root.name} could not be recorded")
+    if not suite.outcomes:
+        raise RuntimeError(f"the suite of {root.name} ran no test; these files cannot be collected: {suite.broken_files}")
     tree = tree_of(root)
     shard = {"tier": "tests", "processes": processes}
     return build_map([shard], commit="", digests=tree.digests, source_of=tree.source_of), suite
