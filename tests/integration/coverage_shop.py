@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import coverage
+from ci_kit import source_digest
 
 KIT = Path(__file__).resolve().parents[2]
 COMMIT = "a" * 40
@@ -142,6 +144,9 @@ class Shop:
         files = sorted(place.glob("coverage.*"))
         path = place / "manifest.json"
         before = json.loads(path.read_text()) if path.exists() else {}
+        root = str(changed.get("root") or before.get("root") or self.here.resolve())
+        if not (place / source_digest.NAME).exists():
+            list_sources(place, files, Path(root))
         manifest = {
             "schema": "ci-kit/coverage-manifest/1",
             "name": "ci",
@@ -150,18 +155,26 @@ class Shop:
             "shard": {"index": index, "count": count},
             "attempt": 1,
             "commit": COMMIT,
+            "python-version": platform.python_version(),
             "coverage-version": coverage.__version__,
+            "core": "ctrace",
             "branch": True,
-            "root": before.get("root", str(self.here.resolve())),
+            "root": root,
             "source": ["src"],
-            "files": [
-                {"name": f.name, "sha256": hashlib.sha256(f.read_bytes()).hexdigest(), "bytes": f.stat().st_size}
-                for f in files
-            ],
+            "sources": described(place / source_digest.NAME),
+            "files": [described(file) for file in files],
         }
         path.write_text(
             json.dumps(manifest | {key.replace("_", "-"): value for key, value in changed.items()}), encoding="utf-8"
         )
+
+    def list_anew(self, index: int) -> None:
+        """As if the leg had measured the sources that are here now."""
+        folder = place(self, index)
+        path = folder / source_digest.NAME
+        names = [name for name, _ in source_digest.read(path.read_text(encoding="utf-8"))]
+        path.write_text(source_digest.written(names, self.here), encoding="utf-8")
+        self.announce(folder, index)
 
     def combine(self, *options: str, **environ: str) -> Ran:
         self.temp.mkdir(exist_ok=True)
@@ -198,6 +211,20 @@ class Shop:
             summary.read_text(),
             self.temp / "ci-kit",
         )
+
+
+def list_sources(place: Path, files: Sequence[Path], root: Path) -> None:
+    measured: set[str] = set()
+    for file in files:
+        data = coverage.CoverageData(str(file))
+        data.read()
+        measured |= data.measured_files()
+        data.close()
+    (place / source_digest.NAME).write_text(source_digest.written(measured, root), encoding="utf-8")
+
+
+def described(path: Path) -> dict[str, Any]:
+    return {"name": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "bytes": path.stat().st_size}
 
 
 def write(folder: Path, sources: Mapping[str, str]) -> None:

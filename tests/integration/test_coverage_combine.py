@@ -168,6 +168,8 @@ def test_a_component_that_matches_nothing(three: Shop) -> None:
 
 def test_a_source_that_this_python_cannot_parse(three: Shop) -> None:
     write(three.here, {"src/shop/never.py": "def f(:\n"})
+    for index in (1, 2, 3):
+        three.list_anew(index)
     ran = three.combine()
     assert ran.code == 2, ran.log
     assert "cannot parse src/shop/never.py" in ran.log

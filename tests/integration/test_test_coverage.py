@@ -106,11 +106,16 @@ def delivered(runs: Iterable[Ran], root: Path) -> Arcs:
     for ran in runs:
         manifest = ran.manifest
         names = {entry["name"] for entry in manifest["files"]}
-        assert names == {path.name for path in (ran.folder / "coverage").iterdir()} - {"manifest.json"}
+        assert names == {path.name for path in (ran.folder / "coverage").iterdir()} - {
+            "manifest.json",
+            "sources.sha256",
+        }
         assert manifest["root"] == str(root)
         assert manifest["source"] == ["src"]
         assert manifest["branch"] is True
         assert manifest["broken"] == 0
+        assert manifest["python-version"] == ran.report["interpreter"]["version"]
+        assert manifest["core"] in {"ctrace", "sysmon"}
         files += [ran.folder / "coverage" / name for name in names]
     return arcs(files, root)
 

@@ -9,7 +9,15 @@ from ci_kit.plan import Leg
 from hypothesis import given
 from hypothesis import strategies as st
 
-SOUND = Manifest("/w", "c1", True, "7.17.3", ("src",), (Announced("coverage.1", "0" * 64, 1),))
+SOUND = Manifest(
+    "/w",
+    "c1",
+    True,
+    "7.17.3",
+    ("src",),
+    (Announced("coverage.1", "0" * 64, 1),),
+    Announced("sources.sha256", "0" * 64, 1),
+)
 
 
 def leg(index: int, count: int = 3, tier: str = "unit", python: str = "3.12") -> Leg:

@@ -9,10 +9,11 @@ import sqlite3
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
-from coverage import Coverage
+from coverage import Coverage, CoverageData
 from coverage.exceptions import CoverageException, DataError, NoDataError
 
 from ci_kit.coverage_combine import mapping
@@ -35,6 +36,17 @@ def inside(folder: Path) -> Iterator[None]:
         os.chdir(before)
 
 
+def _unconfigured(data_file: Path) -> Coverage:
+    found = Coverage(data_file=str(data_file), config_file=False, messages=False)
+    # Variables of the job can set these too.
+    found.set_option("run:debug", [])
+    found.set_option("run:debug_file", None)
+    found.set_option("run:plugins", [])
+    # One spelling for every file, whatever the shards used: relative to the checkout.
+    found.set_option("run:relative_files", True)
+    return found
+
+
 class Combined:
     """The data of all legs as one. Everything here must run `inside` the checkout `here` (no symbolic links)."""
 
@@ -42,14 +54,10 @@ class Combined:
         """`settings` as `read_settings` gives them: coverage itself reads no configuration file."""
         self.here = here
         self.notes: list[str] = []
+        self.places: dict[str, str] = {}
+        """Each path as any leg measured it → the combined data's, relative to the checkout where it is a file of it."""
         given = dict(settings)
-        self.coverage = Coverage(data_file=str(data_file), config_file=False, messages=False)
-        # Variables of the job can set these too.
-        self.coverage.set_option("run:debug", [])
-        self.coverage.set_option("run:debug_file", None)
-        self.coverage.set_option("run:plugins", [])
-        # One spelling for every file, whatever the shards used: relative to the checkout.
-        self.coverage.set_option("run:relative_files", True)
+        self.coverage = _unconfigured(data_file)
         # What `coverage run` would not have measured must not come in as uncovered.
         given["report:omit"] = [*given.get("report:omit", ()), *given.pop("run:omit", ())]
         for also, option in _ALSO.items():
@@ -92,6 +100,7 @@ class Combined:
         )
         self.coverage.set_option("paths", paths)
         copies = [str(copy) for leg in proven for copy in leg.copies]
+        names = {name for leg in proven for name in (*leg.measured, *(name for name, _ in leg.sources))}
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")  # coverage only warns of a file that it leaves out
@@ -101,8 +110,32 @@ class Combined:
                 f"the data files are sound one by one, but coverage cannot combine them: {error}.",
                 next_step="Re-run the test jobs; if it stays, compare the coverage versions and [paths] of the legs.",
             ) from error
+        self.places = self._find_places(names, paths)
         self.coverage.set_option("paths", {})  # done: reporting would map everything once more, for every report
         self._touch(manifests)
+
+    def _find_places(self, names: AbstractSet[str], paths: Mapping[str, Sequence[str]]) -> dict[str, str]:
+        """Where coverage's own mapping led each name: what it did not leave as it was is combined once more, tagged.
+
+        The line that is "run" in a file is the number of its name, so that the mapped file tells who it was.
+        """
+        data = self.coverage.get_data()
+        found = {name: name for name in names & data.measured_files()}
+        others = sorted(names - found.keys())
+        if not others:
+            return found
+        folder = Path(data.data_filename()).parent
+        tagged = CoverageData(str(folder / "tagged"))
+        tagged.add_lines({name: [number] for number, name in enumerate(others, 1)})
+        tagged.write()
+        tagged.close()
+        again = _unconfigured(folder / "led")
+        again.set_option("paths", dict(paths))
+        again.combine([str(folder / "tagged")], strict=True, keep=True)
+        led = again.get_data()
+        return found | {
+            others[number - 1]: place for place in led.measured_files() for number in led.lines(place) or ()
+        }
 
     def _touch(self, manifests: Iterable[Manifest]) -> None:
         """Files that no leg imported are uncovered, as after `coverage run --source`."""

@@ -27,7 +27,8 @@ class Announced:
 class Manifest:
     """`coverage/manifest.json`: what one leg measured and where.
 
-    `root` is the workspace at measuring time; `broken` counts processes whose data the leg lost.
+    `root` is the workspace at measuring time; `sources` the list of the measured sources' digests; `broken` counts
+    processes whose data the leg lost.
     """
 
     root: str
@@ -36,6 +37,7 @@ class Manifest:
     coverage_version: str
     source: tuple[str, ...]
     files: tuple[Announced, ...]
+    sources: Announced
     broken: int = 0
 
 
@@ -79,9 +81,14 @@ def manifest_from(data: Mapping[str, Any]) -> Manifest:
         branch=data["branch"],
         coverage_version=data["coverage-version"],
         source=tuple(data["source"]),
-        files=tuple(Announced(file["name"], file["sha256"], file["bytes"]) for file in data["files"]),
+        files=tuple(_announced(file) for file in data["files"]),
+        sources=_announced(data["sources"]),
         broken=data.get("broken", 0),
     )
+
+
+def _announced(data: Mapping[str, Any]) -> Announced:
+    return Announced(data["name"], data["sha256"], data["bytes"])
 
 
 def leg_from(data: Mapping[str, Any]) -> Leg:

@@ -21,8 +21,10 @@ from coverage.exceptions import CoverageException
 
 from ci_kit.coverage_combine.delivery import Announced, Delivery, Manifest, Problem, rerun
 from ci_kit.errors import InfrastructureFailure
+from ci_kit.source_digest import read as read_sources
 
 FILE_BYTES = 512_000_000
+SOURCES_BYTES = 50_000_000
 ALL_BYTES = 4_000_000_000
 CHECK_SECONDS = 60.0
 MEASURED_FILES = 200_000
@@ -33,12 +35,16 @@ _Schema = Mapping[tuple[str, str, str], str]
 
 @dataclass(frozen=True)
 class Proven:
-    """A leg whose data can be used: `copies` are private copies, `measured` the names of the files in them."""
+    """A leg whose data can be used: `copies` are private copies, `measured` the names of the files in them.
+
+    `sources` holds (name, digest) of what was measured, as it was there.
+    """
 
     delivery: Delivery
     copies: tuple[Path, ...]
     measured: frozenset[str]
     bytes: int
+    sources: tuple[tuple[str, str], ...] = ()
 
 
 def prove(deliveries: Sequence[Delivery], scratch: Path) -> tuple[list[Proven], list[Problem]]:
@@ -47,6 +53,7 @@ def prove(deliveries: Sequence[Delivery], scratch: Path) -> tuple[list[Proven], 
     problems: list[Problem] = []
     budget = ALL_BYTES
     genuine = _genuine_schema(scratch)
+    known: dict[tuple[str, str], tuple[str, str]] = {}
     for index, delivery in enumerate(deliveries):
         if delivery.manifest is None:
             continue
@@ -66,10 +73,25 @@ def prove(deliveries: Sequence[Delivery], scratch: Path) -> tuple[list[Proven], 
                 )
             budget -= announced.bytes
             copies.append(copy)
-        proven.append(
-            Proven(delivery, tuple(copies), frozenset(measured), sum(f.bytes for f in delivery.manifest.files))
-        )
+        sources: tuple[tuple[str, str], ...] = ()
+        try:
+            sources = _sources(delivery, delivery.manifest, scratch / f"leg{index}.sources", known)
+        except (OSError, ValueError) as error:
+            reason = _reason(error, scratch)
+            problems.append(
+                Problem(f"the list {delivery.manifest.sources.name} {reason}.", rerun(delivery.leg), str(delivery.leg))
+            )
+        size = sum(file.bytes for file in delivery.manifest.files)
+        proven.append(Proven(delivery, tuple(copies), frozenset(measured), size, sources))
     return proven, problems
+
+
+def _sources(
+    delivery: Delivery, manifest: Manifest, copy: Path, known: dict[tuple[str, str], tuple[str, str]]
+) -> tuple[tuple[str, str], ...]:
+    """The leg's list; an entry that another leg has too is the same object, for the sake of memory."""
+    _copy(delivery.folder / "coverage" / manifest.sources.name, manifest.sources, copy, SOURCES_BYTES)
+    return tuple(known.setdefault(entry, entry) for entry in read_sources(copy.read_text(encoding="utf-8")))
 
 
 def _unannounced(delivery: Delivery, manifest: Manifest) -> Iterator[Problem]:
@@ -85,7 +107,7 @@ def _unannounced(delivery: Delivery, manifest: Manifest) -> Iterator[Problem]:
 
 def _copy(path: Path, announced: Announced, copy: Path, limit: int) -> None:
     if announced.bytes > limit:
-        raise ValueError(f"has {announced.bytes} bytes; at most {FILE_BYTES} a file and {ALL_BYTES} in all are read")
+        raise ValueError(f"has {announced.bytes} bytes; at most {limit} are read")
     try:
         found = path.lstat()
     except FileNotFoundError:

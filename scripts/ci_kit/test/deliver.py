@@ -16,7 +16,7 @@ from ci_kit.test import say
 from ci_kit.test.endings import completed
 from ci_kit.test.experiments import Examination, with_findings
 from ci_kit.test.footprints import gather_footprints
-from ci_kit.test.gather import Gathered, gather
+from ci_kit.test.gather import DataFile, Gathered, gather
 from ci_kit.test.junit import junit_xml
 from ci_kit.test.model import Ending, Place, Record, Result, Stream, Verdict
 from ci_kit.test.record import read_record
@@ -74,7 +74,7 @@ def deliver(delivery: Delivery, tools: Tools) -> int:
     judgement = with_quarantine(judgement, run.quarantine)
     results = tuple(_hidden(result, hide) for result in _results(stream, record))
     notes = [*map(hide, run.notes), *_notes(stream, record), *delivery.examination.notes]
-    gathered = gather(run.data_folder) if run.measuring else None
+    gathered = gather(run.data_folder, run.root) if run.measuring else None
     lost = gathered.broken + _killed(ending, reading) if gathered is not None else 0
     if lost:
         notes.append(
@@ -237,10 +237,13 @@ def _write_manifest(run: ShardRun, gathered: Gathered, lost: int) -> None:
         "schema": "ci-kit/coverage-manifest/1",
         "name": run.name,
         **_leg(run),
+        "python-version": run.python.version,
         "coverage-version": run.measuring.version,
+        "core": run.measuring.core.name,
         "branch": run.measuring.branch,
         "root": str(run.root),
         "source": list(run.measuring.source),
+        "sources": _file(gathered.sources),
         "files": _files(gathered),
         "broken": lost,
     }
@@ -259,7 +262,11 @@ def _leg(run: ShardRun) -> dict[str, Any]:
 
 
 def _files(gathered: Gathered) -> list[dict[str, Any]]:
-    return [{"name": file.name, "sha256": file.sha256, "bytes": file.bytes} for file in gathered.files]
+    return [_file(file) for file in gathered.files]
+
+
+def _file(file: DataFile) -> dict[str, Any]:
+    return {"name": file.name, "sha256": file.sha256, "bytes": file.bytes}
 
 
 def _report(
