@@ -1,0 +1,1 @@
+"""Mutants where it matters, within a time budget, and every survivor on its line."""
