@@ -79,16 +79,23 @@ def differences(path: str, ours: Seen, peer: Seen, change: FileChange | None, so
 
 
 def continues(source: str, first: int, changed: frozenset[int]) -> bool:
-    """Whether something that starts on the line `first` (a statement, a block's header, a decorator) goes on to a changed one."""
-    for node in ast.walk(ast.parse(source)):
-        starts: list[tuple[int, int]] = []
-        if isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case):
-            starts.append(_header(node))
+    """Whether something that starts on the line `first` (a statement, a block's header, a decorator) goes on to a changed one.
+
+    A line that is empty or a comment is no part of it, unless it stands in a text.
+    """
+    nodes, lines = list(ast.walk(ast.parse(source))), source.split("\n")
+    texts = {
+        line
+        for node in nodes
+        if isinstance(node, ast.Constant | ast.JoinedStr)
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+    code = {line for line in changed if line in texts or lines[line - 1].strip().partition("#")[0]}
+    starts = [_header(node) for node in nodes if isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case)]
+    for node in nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            starts += [(each.lineno, (each.end_lineno or each.lineno) + 1) for each in node.decorator_list]
-        if any(start == first and changed.intersection(range(first + 1, end + 1)) for start, end in starts):
-            return True
-    return False
+            starts += [(each.lineno, each.end_lineno or each.lineno) for each in node.decorator_list]
+    return any(start == first and code.intersection(range(first + 1, end + 1)) for start, end in starts)
 
 
 def _header(node: ast.stmt | ast.ExceptHandler | ast.match_case) -> tuple[int, int]:
