@@ -131,6 +131,15 @@ class History:
         return {test: Ledger(runs, len(found.flaky), len(found.failed)) for test, found in events.items()}
 
 
+def newest(folder: Path, beside: Path) -> Path:
+    """Where the newest history is: restored by this job below `folder`, else the one that came with the plan `beside` it.
+
+    A run of the default branch restores it once more in its last job: by then, other runs may have written theirs.
+    """
+    restored = folder / "history" / NAME
+    return restored if restored.is_file() else beside.with_name(NAME)
+
+
 def read_history(path: Path | None) -> tuple[History, str | None]:
     """The history in `path`, or an empty one and a note that says why."""
     if path is None or not path.is_file():

@@ -73,3 +73,8 @@ class CoverageRecord:
     def counted(self) -> int:
         """Lines and branches of all files."""
         return sum(file.counted for file in self.files.values())
+
+
+def leg_name(tier: str, python: str) -> str:
+    """How a record names the tests of one tier on one Python."""
+    return f"{tier} · Python {python}"

@@ -104,7 +104,8 @@ def test_every_key_arrives(tmp_path: Path) -> None:
 
 def test_a_key_without_effect_is_known_only_where_it_is_set(tmp_path: Path) -> None:
     text = "test: {select: all, reruns: 1}\ngates: {pass-rate: 98%}\nmutation: {}\ncoverage: {regression: allow}\n"
-    assert load(tmp_path, text).without_effect == ("coverage.regression",)
+    assert load(tmp_path, text).without_effect == ()
+    assert load(tmp_path, text.replace("{}", "{label: m}")).without_effect == ("mutation",)
 
 
 def test_a_whole_number_may_be_written_with_a_point(tmp_path: Path) -> None:

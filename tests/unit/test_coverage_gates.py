@@ -62,7 +62,11 @@ def test_the_floor_holds_for_every_file_with_lines() -> None:
 def test_what_is_not_judged_is_listed() -> None:
     assert judge(FILES, Coverage(), 0, None).not_judged == ()
     listed = judge(FILES, Coverage(patch=90, regression="forbid"), 0, None).not_judged
-    assert listed == ("patch: 90 % of changed lines", "regression: forbid")
+    assert listed == ("patch: 90 % of changed lines",)
+    why = "no earlier run has left a record."
+    listed = judge(FILES, Coverage(regression="forbid"), 0, None, no_regression=why).not_judged
+    assert listed == ("regression: forbid (no earlier run has left a record)",)
+    assert judge(FILES, Coverage(), 0, None, no_regression=why).not_judged == ()
 
 
 @pytest.mark.parametrize(

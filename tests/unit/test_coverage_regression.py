@@ -8,8 +8,8 @@ from fractions import Fraction
 import pytest
 from ci_kit.coverage_combine.ancestor import Ancestor
 from ci_kit.coverage_combine.numbers import Counts, FileCoverage
-from ci_kit.coverage_combine.regression import Regression, comparable, judge_regression, leg_name
-from ci_kit.history_coverage import CoverageRecord, FileRecord
+from ci_kit.coverage_combine.regression import Regression, comparable, judge_regression
+from ci_kit.history_coverage import CoverageRecord, FileRecord, leg_name
 from hypothesis import assume, given
 from hypothesis import strategies as st
 

@@ -69,6 +69,17 @@ def advice_for(
     )
 
 
+def advice_on_regression(
+    gap: int, lost: Sequence[FileCoverage], files: Sequence[FileCoverage], data: Mapping[str, Any]
+) -> Advice:
+    """What to cover to be no worse than before: what this change `lost`, and where that is not enough whatever there is."""
+    for candidates in (lost, files):
+        advice = advise("no regression", gap, blocks(candidates, data))
+        if advice.gain >= gap:
+            break
+    return advice
+
+
 def _name(gate: Gate) -> str:
     return f"{gate.kind} {gate.name}" if gate.kind in ("component", "file") else gate.name
 

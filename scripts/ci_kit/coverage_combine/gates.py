@@ -61,8 +61,11 @@ def judge(
     config_file: str | None,
     patch: Patch | None = None,
     no_patch: str = "",
+    no_regression: str = "",
 ) -> Judgement:
-    """Hold `files` against the thresholds; `total` is the one in force, `no_patch` says why there is no `patch`.
+    """Hold `files` against the thresholds; `total` is the one in force.
+
+    `no_patch` says why there is no `patch`, and `no_regression` why this run is held against no earlier one.
 
     Raises `CallerMistake` for a component pattern that means no measured file: it would pass without testing anything.
     """
@@ -72,7 +75,7 @@ def judge(
         gates += [Gate("file", file.path, settings.file_floor, file.counts) for file in files if file.counts.counted]
     if settings.patch is not None and patch is not None:
         gates.append(Gate("patch", "changed lines", settings.patch, patch.counts))
-    return Judgement(tuple(gates), tuple(_not_judged(settings, patch, no_patch)))
+    return Judgement(tuple(gates), tuple(_not_judged(settings, patch, no_patch, no_regression)))
 
 
 def _component(component: Component, files: Sequence[FileCoverage], config_file: str | None) -> Gate:
@@ -98,12 +101,12 @@ def _examples(files: Sequence[FileCoverage]) -> str:
     return ", ".join(file.path for file in files[:: max(1, len(files) // 5)][:5])
 
 
-def _not_judged(settings: Coverage, patch: Patch | None, no_patch: str) -> list[str]:
+def _not_judged(settings: Coverage, patch: Patch | None, no_patch: str, no_regression: str) -> list[str]:
     found = []
     if settings.patch is not None and patch is None:
         found.append(
             f"patch: {settings.patch:g} % of changed lines" + (f" ({no_patch.rstrip('.')})" if no_patch else "")
         )
-    if settings.regression == "forbid":
-        found.append("regression: forbid")
+    if settings.regression == "forbid" and no_regression:
+        found.append(f"regression: forbid ({no_regression.rstrip('.')})")
     return found

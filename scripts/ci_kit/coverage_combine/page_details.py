@@ -4,41 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ci_kit.coverage_combine import trend
 from ci_kit.coverage_combine.advice import Advice
+from ci_kit.coverage_combine.blocks import Block
 from ci_kit.coverage_combine.numbers import FileCoverage
 from ci_kit.coverage_combine.result import Result
 from ci_kit.coverage_combine.wording import counted, many, place, uncovered
 from ci_kit.markdown import cell, code, text
 
-GATES_ADVISED = 4
-BLOCKS_SHOWN = 8
+GATES_ADVISED = 6
+BLOCKS_SHOWN = 12
 WORST_FILES = 10
 
 
 def advice(found: Result) -> list[str]:
-    """What closes the gap of each gate that says no, for the first of them."""
-    said = [line for each in found.advice[:GATES_ADVISED] for line in _advice(each, found.unit)]
-    more = len(found.advice) - GATES_ADVISED
-    rest = [f"The report has the same for {more} more {'gate' if more == 1 else 'gates'}.", ""] if more > 0 else []
-    return ["### Cover these first", "", *said, *rest] if said else []
-
-
-def _advice(given: Advice, unit: str) -> list[str]:
-    tests = f"{given.tests} test{'' if given.tests == 1 else 's'}"
-    short = f"{given.of}: {many(given.gap, unit)} short."
-    if given.gain < given.gap:
-        how = f"All that is uncovered there is {given.gain}, so that alone does not reach it."
-    else:
-        how = f"About {tests} would close that:"
+    """What closes the gaps of the gates that say no: first how much each needs, then the places, each once."""
+    given = found.judged.advice[:GATES_ADVISED]
+    if not given:
+        return []
+    more = len(found.judged.advice) - len(given)
+    rest = [f"- and {more} more {'gate' if more == 1 else 'gates'}, in the report"] if more else []
+    needs = [f"- {text(_need(each, found.unit))}" for each in given]
+    of: dict[Block, list[str]] = {}
+    for each in given:
+        for block in each.blocks:
+            of.setdefault(block, []).append(each.of)
     rows = [
         f"| {code(f'{block.path}:{place(block)}')} | {code(block.function) if block.function else 'outside of functions'} "
-        f"| {counted(block.lines, block.branches)} | {block.tests} |"
-        for block in given.blocks[:BLOCKS_SHOWN]
+        f"| {counted(block.lines, block.branches)} | {block.tests} | {text(', '.join(gates))} |"
+        for block, gates in list(of.items())[:BLOCKS_SHOWN]
     ]
-    more = given.blocks[BLOCKS_SHOWN:]
-    rest = [text(f"And {len(more)} more places with {sum(block.gain for block in more)} together."), ""] if more else []
-    table = ["| where | in | brings | tests, about |", "|:--|:--|:--|--:|", *rows, "", *rest] if rows else []
-    return [text(f"{short} {how}"), "", *table]
+    hidden = len(of) - BLOCKS_SHOWN
+    tail = [f"The report has {hidden} more places.", ""] if hidden > 0 else []
+    head = ["| cover | in | brings | tests, about | for |", "|:--|:--|:--|--:|:--|"]
+    return ["### Cover these first", "", *needs, *rest, "", *([*head, *rows, "", *tail] if rows else [])]
+
+
+def _need(given: Advice, unit: str) -> str:
+    short = f"{given.of}: {many(given.gap, unit)} short"
+    if given.gain < given.gap:
+        return f"{short}, and all that is uncovered there is {given.gain}."
+    return f"{short}, which about {given.tests} test{'' if given.tests == 1 else 's'} would close."
 
 
 def worst(found: Result) -> list[str]:
@@ -68,6 +74,14 @@ def most_to_gain(files: Iterable[FileCoverage]) -> list[FileCoverage]:
     """The files that are not wholly covered, those with most uncovered first."""
     open_files = [file for file in files if file.counts.covered < file.counts.counted]
     return sorted(open_files, key=lambda file: (file.counts.covered - file.counts.counted, file.path))
+
+
+def chart(found: Result) -> list[str]:
+    """The totals of the remembered commits as a chart, folded away."""
+    points = found.judged.compared.points if found.judged.compared else ()
+    lines = trend.chart(points, found.judged.judgement.total.threshold)
+    title = f"<details><summary>The total over the last {len(points)} commits</summary>"
+    return [title, "", *lines, "</details>", ""] if lines else []
 
 
 def legs(found: Result) -> list[str]:

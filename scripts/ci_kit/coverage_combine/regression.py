@@ -54,7 +54,7 @@ class Comparable:
 def comparable(records: Sequence[CoverageRecord], legs: Collection[str], *, branch: bool) -> Comparable:
     """Leave out what was measured in another way: with or without branches, or by tests that this run did not run.
 
-    More tests than then are no objection: they cannot lower anything. `legs` as `leg_name` gives them.
+    More tests than then are no objection: they cannot lower anything. `legs` as `history_coverage.leg_name` gives them.
     """
     same = [record for record in records if record.branch == branch]
     usable = tuple(record for record in same if record.legs <= set(legs))
@@ -70,11 +70,6 @@ def comparable(records: Sequence[CoverageRecord], legs: Collection[str], *, bran
     else:
         why = "branches counted in only one of the two"
     return Comparable(usable, f"{count} record{'' if one else 's'} of earlier commits left out: {why}.")
-
-
-def leg_name(tier: str, python: str) -> str:
-    """How a record names the tests of one tier on one Python."""
-    return f"{tier} · Python {python}"
 
 
 def judge_regression(

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ci_kit.coverage_combine.advice import Advice
-from ci_kit.coverage_combine.blocks import Block
-from ci_kit.coverage_combine.changed import Changed
 from ci_kit.coverage_combine.delivery import Problem
-from ci_kit.coverage_combine.gates import Gate, Judgement
-from ci_kit.coverage_combine.numbers import Counts, FileCoverage, ranges
+from ci_kit.coverage_combine.gates import Gate
+from ci_kit.coverage_combine.judged import Judged
+from ci_kit.coverage_combine.numbers import Counts, FileCoverage
 from ci_kit.coverage_combine.proof import Proven
 from ci_kit.coverage_combine.reports import Written
+from ci_kit.coverage_combine.result_json import counts_json, file_json, judged_json, nothing_judged
 from ci_kit.errors import InfrastructureFailure
 from ci_kit.plan import Leg
 
@@ -36,16 +35,12 @@ class Untrusted(InfrastructureFailure):
 
 @dataclass(frozen=True)
 class Result:
-    """One number and all that it rests on. `empty` are legs without tests, and so without data.
-
-    `changed` is None where the changed lines are not known, for the reason `no_change`. `uncovered_changes` are the
-    blocks of changed code that no test ran, the largest first.
-    """
+    """One number, all that it rests on, and what is judged of it. `empty` are legs without tests, and so without data."""
 
     name: str
     commit: str
     files: tuple[FileCoverage, ...]
-    judgement: Judgement
+    judged: Judged
     threshold_from: str
     proven: tuple[Proven, ...]
     empty: tuple[Leg, ...]
@@ -55,20 +50,11 @@ class Result:
     coverage: str
     seconds: float
     badge: Path
-    changed: Changed | None = None
-    no_change: str = ""
-    uncovered_changes: tuple[Block, ...] = ()
-    advice: tuple[Advice, ...] = ()
-
-    @property
-    def failed(self) -> bool:
-        """A gate says no."""
-        return bool(self.judgement.failed)
 
     @property
     def counts(self) -> Counts:
         """The total."""
-        return self.judgement.total.counts
+        return self.judged.judgement.total.counts
 
     @property
     def unit(self) -> str:
@@ -85,15 +71,14 @@ class Result:
         return {
             "schema": SCHEMA,
             "name": self.name,
-            "verdict": "failed" if self.failed else "passed",
+            "verdict": "failed" if self.judged.failures else "passed",
             "commit": self.commit,
-            "total": _counts(self.counts),
-            "gates": [_gate(gate) for gate in self.judgement.gates],
-            "not-judged": list(self.judgement.not_judged),
+            "total": counts_json(self.counts),
+            "gates": [_gate(gate) for gate in self.judged.judgement.gates],
+            "not-judged": list(self.judged.judgement.not_judged),
             "legs": [_leg(leg) for leg in self.proven],
-            "files": [_file(file) for file in self.files],
-            "patch": _changed(self.changed) if self.changed else None,
-            "advice": [_advice(advice) for advice in self.advice],
+            "files": [file_json(file) for file in self.files],
+            **judged_json(self.judged),
             "analysis": {
                 "python": self.python,
                 "coverage": self.coverage,
@@ -124,49 +109,12 @@ def numberless_report(name: str, commit: str, problems: Sequence[Problem], notes
         "not-judged": [],
         "legs": [],
         "files": [],
-        "patch": None,
-        "advice": [],
+        **nothing_judged(),
         "analysis": None,
         "written": None,
         "problems": [{"leg": p.where, "message": p.message, "next-step": p.next_step} for p in problems],
         "notes": list(notes),
     }
-
-
-def _counts(counts: Counts) -> dict[str, Any]:
-    return {
-        "percent": counts.percent,
-        "covered": counts.covered,
-        "counted": counts.counted,
-        "lines": {"covered": counts.covered_lines, "counted": counts.lines},
-        "branches": {"covered": counts.covered_branches, "counted": counts.branches},
-    }
-
-
-def _file(file: FileCoverage) -> dict[str, Any]:
-    return {
-        "path": file.path,
-        **_counts(file.counts),
-        "missing-lines": ranges(file.missing_lines),
-        "missing-branches": [list(pair) for pair in file.missing_branches],
-    }
-
-
-def _changed(changed: Changed) -> dict[str, Any]:
-    return {
-        "base": changed.base.commit,
-        "how": changed.base.how,
-        **_counts(changed.patch.counts),
-        "files": [_file(file) for file in changed.patch.files],
-    }
-
-
-def _advice(advice: Advice) -> dict[str, Any]:
-    blocks = [
-        {"path": block.path, "function": block.function, "lines": block.place, "gain": block.gain, "tests": block.tests}
-        for block in advice.blocks
-    ]
-    return {"of": advice.of, "gap": advice.gap, "gain": advice.gain, "tests": advice.tests, "blocks": blocks}
 
 
 def _gate(gate: Gate) -> dict[str, Any]:

@@ -26,8 +26,9 @@ _GATES = {
 def result(workflow: Workflow, found: Result, report: Path, attempt: int) -> None:
     """Everything there is to say about a number."""
     workflow.output("total", str(found.counts))
-    workflow.output("verdict", "failed" if found.failed else "passed")
+    workflow.output("verdict", "failed" if found.judged.failures else "passed")
     workflow.output("patch", _patch(found))
+    workflow.output("regression", _regression(found))
     _where(workflow, found.name, attempt, report)
     workflow.output("html", str(found.written.html or ""))
     workflow.output("badge", str(found.badge))
@@ -69,16 +70,26 @@ def _where(workflow: Workflow, name: str, attempt: int, report: Path) -> None:
 
 def _patch(found: Result) -> str:
     """The share of changed lines, empty where it is not known or nothing of the change counts."""
-    counts = found.changed.patch.counts if found.changed else None
+    changed = found.judged.changed
+    counts = changed.patch.counts if changed else None
     return str(counts) if counts and counts.counted else ""
+
+
+def _regression(found: Result) -> str:
+    """Whether coverage is no worse than at the nearest earlier commit; empty where there is none to compare with."""
+    step = found.judged.compared.regression if found.judged.compared else None
+    return "" if step is None else "passed" if step.passed else "failed"
 
 
 def noted(found: Result) -> Iterator[Annotation]:
     """One for each gate that says no, then one for each uncovered piece of changed code, the largest first."""
     by_path = {file.path: file for file in found.files}
-    for gate in found.judgement.failed:
+    for gate in found.judged.judgement.failed:
         yield _of_gate(gate, found.unit, by_path.get(gate.name) if gate.kind == "file" else None)
-    for block in found.uncovered_changes:
+    step = found.judged.compared.regression if found.judged.compared else None
+    if step and found.judged.regressed:
+        yield Annotation("error", " ".join(step.sentences), title="coverage gate")
+    for block in found.judged.uncovered_changes:
         yield _of_change(block)
 
 

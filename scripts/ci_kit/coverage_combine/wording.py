@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+
 from ci_kit.coverage_combine.blocks import Block
 from ci_kit.coverage_combine.gates import Gate
 from ci_kit.coverage_combine.numbers import FileCoverage, ranges
@@ -34,10 +36,13 @@ def margin(gate: Gate, unit: str) -> str:
 
 
 def uncovered(file: FileCoverage) -> str:
-    """`3, 7-9, 12→15 and 2 more`: the uncovered lines, and branches that leave covered ones."""
-    parts = ranges(file.missing_lines)
-    missed = set(file.missing_lines)
-    parts += [_way(start, end) for start, end in file.missing_branches if start not in missed]
+    """The uncovered lines, and branches that leave covered ones."""
+    return places(file.missing_lines, file.missing_branches)
+
+
+def places(lines: Collection[int], branches: Iterable[tuple[int, int]]) -> str:
+    """`3, 7-9, 12→15 and 2 more`; a branch that starts in one of the lines is not named once more."""
+    parts = [*ranges(lines), *(_way(start, end) for start, end in branches if start not in lines)]
     shown = ", ".join(parts[:RANGES_SHOWN])
     return f"{shown} and {len(parts) - RANGES_SHOWN} more" if len(parts) > RANGES_SHOWN else shown
 

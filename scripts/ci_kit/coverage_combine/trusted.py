@@ -1,0 +1,74 @@
+"""What the number may rest on: every announced leg, proven. Anything less gives no number."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from ci_kit.coverage_combine.delivery import Chosen, Problem, choose
+from ci_kit.coverage_combine.numbers import FileCoverage, add
+from ci_kit.coverage_combine.proof import Proven, prove
+from ci_kit.coverage_combine.receive import Received, receive
+from ci_kit.coverage_combine.result import Untrusted
+from ci_kit.errors import CallerMistake, InfrastructureFailure
+from ci_kit.plan import Leg, Plan
+from ci_kit.tools import Tools
+
+
+def trusted(folder: Path, plan: Plan | None, name: str, tools: Tools, scratch: Path) -> tuple[Chosen, list[Proven]]:
+    """The legs of the call `name` with their proven data, copied to `scratch`.
+
+    Raises `Untrusted` with all that is wrong, `CallerMistake` when there is no `folder` to look into.
+    """
+    if not folder.is_dir() and plan is None:  # with a plan, the legs that did not deliver are named
+        raise CallerMistake(
+            f"input data: there is no folder {folder}.",
+            next_step="Download the results of the test jobs before this step, or correct the input.",
+        )
+    received = receive(folder, name)
+    announced: set[Leg] | None = set(plan.legs()) if plan else None
+    chosen = choose(received.deliveries, announced, _commit(tools))
+    proven, unsound = prove(chosen.deliveries, scratch)
+    problems = (*received.problems, *_nothing(received, name, folder, plan), *chosen.problems, *unsound)
+    if problems:
+        raise Untrusted(problems)
+    return chosen, proven
+
+
+def _nothing(received: Received, name: str, folder: Path, plan: Plan | None) -> list[Problem]:
+    """Why there is not one delivery, where that has a reason of its own."""
+    if received.deliveries:
+        return []
+    if received.others:
+        found = f"{folder} holds only results of {', '.join(map(repr, received.others[:5]))}"
+        step = "Give this step the input name that the tests were given."
+        return [Problem(f"no leg delivered under the name {name!r}: {found}.", step)]
+    if received.problems or plan:
+        return []
+    step = "Run the tests with coverage and download their results."
+    return [Problem(f"no leg delivered anything: {folder} holds no */coverage/manifest.json.", step)]
+
+
+def _commit(tools: Tools) -> str:
+    """The commit of the checkout; empty where nobody knows."""
+    if tools.event.sha or not shutil.which("git"):
+        return tools.event.sha
+    done = tools.runner.run(["git", "rev-parse", "HEAD"], cwd=tools.event.workspace, timeout_seconds=30, stream=False)
+    return "" if done.code else done.output.strip()
+
+
+def require_measured(files: Sequence[FileCoverage]) -> None:
+    """Raise `InfrastructureFailure` when there is nothing to divide by, or nothing was run at all."""
+    counts = add(file.counts for file in files)
+    if not counts.counted:
+        raise InfrastructureFailure(
+            f"the {len(files)} measured files hold no line to cover: 0 of 0 is no number.",
+            next_step="Compare [run] source and [report] omit with the repository's layout.",
+        )
+    if not counts.covered:
+        raise InfrastructureFailure(
+            f"not one of the {counts.counted} lines and branches in {len(files)} files was run by any test leg.",
+            next_step="The tests ran other code, for example an installed copy: install the project in editable mode, "
+            "or map the copy with [paths] in the coverage configuration.",
+        )
