@@ -272,3 +272,35 @@ def test_the_mistake_of_the_self_test_is_the_one_that_it_asks_for(tmp_path: Path
     (tmp_path / "misspelt.yml").write_text(misspelt + "\n", encoding="utf-8")
     with pytest.raises(CallerMistake, match=re.escape(message)):
         load_config(tmp_path, Path("misspelt.yml"))
+
+
+def test_a_queue_never_loses_who_waits_in_it() -> None:
+    """`queue` is left out for readers that do not know it yet, and GitHub refuses it beside a cancelling group."""
+    owners = [
+        owner.get("concurrency") for file in workflows() for owner in (file.data, *(job.data for job in file.jobs))
+    ]
+    queues = [found for found in owners if isinstance(found, dict) and "queue" in found]
+    assert queues
+    nothing(str(found) for found in queues if found["queue"] != "max" or found.get("cancel-in-progress") is not False)
+
+
+def test_who_writes_the_history_waits_for_the_others_and_reads_the_newest_first() -> None:
+    """Otherwise of two runs at the same time the later one would write a history without the earlier one."""
+    jobs = {job.id: job for job in pipeline().jobs}
+    gate = [step.data for step in jobs["gate"].steps]
+    keeps = "needs.plan.outputs.keeps-history == 'true'"
+    group = jobs["gate"].data["concurrency"]["group"]
+    assert group == f"ci-kit-history-${{{{ inputs.name }}}}-${{{{ {keeps} && 'default-branch' || github.run_id }}}}"
+    caches = {
+        use: [step["with"] for step in steps if step.get("uses", "").startswith(f"actions/cache/{use}@")]
+        for use, steps in (("restore", gate), ("save", gate))
+    }
+    (planned,) = (step.data["with"] for step in jobs["plan"].steps if step.uses.startswith("actions/cache/restore@"))
+    [restored], [saved] = caches["restore"], caches["save"]
+    assert restored == planned
+    assert restored | saved == restored
+    names = [step["name"] for step in gate]
+    (restore,) = (step for step in gate if step.get("with") == restored)
+    assert restore["if"] == keeps
+    assert names.index(restore["name"]) < names.index("Combine coverage") < names.index("Judge the run")
+    assert gate[-1]["with"] == saved

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ci_kit.coverage_combine.result import numberless_report
 from integration.pipeline_kit import Step, run_step, write
 from tooling.leg_reports import COMMIT, leg_report, result
 
@@ -38,14 +39,11 @@ def deliver(root: Path, artifact: str, report: dict[str, Any]) -> Path:
     return folder
 
 
-def coverage(root: Path, verdict: str, percent: float | None) -> None:
+def coverage(root: Path, verdict: str, percent: float | None, **more: object) -> None:
     total = (
         None if percent is None else {"percent": percent, "covered": 1, "counted": 1, "lines": PART, "branches": PART}
     )
-    report: dict[str, Any] = {
-        "schema": "ci-kit/coverage-combine/1", "name": "ci", "verdict": verdict, "commit": COMMIT, "total": total,
-        "gates": [], "not-judged": [], "legs": [], "files": [], "analysis": None, "written": None, "problems": [], "notes": [],
-    }  # fmt: skip
+    report = {**numberless_report("ci", COMMIT, ()), "verdict": verdict, "total": total, **more}
     write(root.parent / "runner-temp" / "ci-kit", {"coverage-combine.json": json.dumps(report)})
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from ci_kit.history import Ledger, read_history
+from ci_kit.history_coverage_pack import read_records
 from integration.pipeline_kit import Step, run_step, write
 from integration.test_pipeline_gate import coverage
 
@@ -78,7 +79,8 @@ def whole_run(root: Path, number: int, more: Mapping[str, str] = NOTHING, *, lin
 
 
 def gate(root: Path, **environ: str) -> Step:
-    return run_step(root, "gate", CI_KIT_JOBS="plan=success lint=success test=success test-after=skipped", **environ)
+    jobs = {"CI_KIT_JOBS": "plan=success lint=success test=success test-after=skipped"}
+    return run_step(root, "gate", **jobs | environ)
 
 
 def gates(step: Step) -> dict[str, dict[str, Any]]:
@@ -184,3 +186,99 @@ def test_a_run_that_delivered_nothing_leaves_the_history_alone(root: Path) -> No
     assert step.code == 3
     assert "history" not in step.outputs
     assert "The history is not kept: no test job delivered anything." in step.log
+
+
+def of_commit(commit: str, missing: list[str]) -> dict[str, Any]:
+    """What `coverage-combine combine` says of one file of ten lines."""
+    covered = 10 - sum(len(range(int(text.split("-")[0]), int(text.split("-")[-1]) + 1)) for text in missing)
+    lines, none = {"covered": covered, "counted": 10}, {"covered": 0, "counted": 0}
+    counts = {"percent": 10.0 * covered, "covered": covered, "counted": 10, "lines": lines, "branches": none}
+    leg = {"tier": "unit", "python": VERSION, "shard": {"index": 1, "count": 1}, "attempt": 1, "data-files": 1,
+           "bytes": 1, "measured-files": 1}  # fmt: skip
+    return {
+        "commit": commit,
+        "total": counts,
+        "files": [{"path": "src/a.py", **counts, "missing-lines": missing, "missing-branches": []}],
+        "legs": [leg],
+        "analysis": {"python": VERSION, "coverage": "7.10.0", "branch": False, "seconds": 1.0},
+    }
+
+
+def records(root: Path) -> dict[str, int]:
+    """The commits in the history of a run, with their covered lines."""
+    history, note = read_history(kit_folder(root) / "history" / "history.json")
+    assert note is None
+    found, note = read_records(history.coverage)
+    assert note is None
+    return {record.commit: record.covered for record in found}
+
+
+def judged(root: Path, commit: str, missing: list[str], verdict: str = "passed", **environ: str) -> Step:
+    coverage(root, verdict, 100.0, **of_commit(commit, missing))
+    return gate(root, **environ)
+
+
+def test_a_run_of_the_default_branch_leaves_its_coverage(root: Path) -> None:
+    whole_run(root, 1)
+    assert records(root) == {}  # a report without files
+    step = judged(root, "a" * 40, ["3-4"], GITHUB_RUN_ID="2")
+    assert "The coverage of this commit is kept." in step.log
+    step = judged(root, "b" * 40, ["3-4", "7"], verdict="failed", GITHUB_RUN_ID="3")
+    assert step.code == 1
+    assert records(root) == {"a" * 40: 8, "b" * 40: 7}
+    step = judged(root, "b" * 40, [], GITHUB_RUN_ID="3", GITHUB_RUN_ATTEMPT="2")
+    assert records(root) == {"a" * 40: 8, "b" * 40: 10}
+    judged(root, "c" * 40, [], GITHUB_RUN_ID="4", **PULL_REQUEST)
+    assert records(root) == {"a" * 40: 8, "b" * 40: 10}
+
+
+def test_what_is_no_whole_number_is_not_kept(root: Path) -> None:
+    whole_run(root, 1)
+    jobs = "plan=success lint=failure test=failure test-after=skipped"
+    step = judged(root, "a" * 40, [], GITHUB_RUN_ID="2", CI_KIT_JOBS=jobs)
+    assert "The coverage of this commit is not kept: the job test did not end well" in step.log
+    step = judged(root, "", [], GITHUB_RUN_ID="3")
+    assert "The coverage of this commit is not kept: its commit is not known." in step.log
+    beside = kit_folder(root) / "selection.json"
+    choice = json.loads(beside.read_text(encoding="utf-8"))
+    tier = {"all": False, "reason": "1 file changed", "affected": [], "unaffected": ["tests/test_b.py::test_many[0]"]}
+    choice |= {"select": "affected", "tiers": {"unit": {**tier, "changed": []}}}
+    beside.write_text(json.dumps(choice), encoding="utf-8")
+    step = judged(root, "a" * 40, [], GITHUB_RUN_ID="4")
+    assert "The coverage of this commit is not kept: only affected tests ran." in step.log
+    assert records(root) == {}
+
+
+def test_a_hostile_history_of_coverage_is_none_and_said(root: Path) -> None:
+    whole_run(root, 1)
+    kept = kit_folder(root) / "history" / "history.json"
+    data = json.loads(kept.read_text(encoding="utf-8"))
+    kept.write_text(json.dumps(data | {"coverage": "eJzLSM3JyQcABiwCFQ=="}), encoding="utf-8")
+    step = judged(root, "a" * 40, [], GITHUB_RUN_ID="2")
+    assert step.code == 0, step.log
+    assert "The coverage of earlier commits cannot be used, so this run does without it: " in step.log
+    assert records(root) == {"a" * 40: 10}
+    assert len(json.loads(kept.read_text(encoding="utf-8"))["runs"]) == 2
+
+
+@pytest.mark.parametrize("restored", [True, False])
+def test_of_two_runs_at_the_same_time_neither_is_lost(restored: bool, root: Path, tmp_path: Path) -> None:
+    """Both plans know the same history; the gates run one after the other, each with the newest restored first."""
+    whole_run(root, 1)
+    judged(root, "a" * 40, [], GITHUB_RUN_ID="2")
+    saved = kit_folder(root) / "history"
+    other = tmp_path / "other" / "project"
+    shutil.copytree(root.parent, other.parent, ignore=shutil.ignore_patterns("other"))
+    for folder in map(kit_folder, (root, other)):  # what came with the plan stays, what its job had restored does not
+        shutil.move(folder / "history" / "history.json", folder / "history.json")
+        shutil.rmtree(folder / "history")
+    first = judged(root, "b" * 40, ["1"], GITHUB_RUN_ID="3")
+    assert first.code == 0, first.log
+    if restored:
+        shutil.copytree(saved, kit_folder(other) / "history")
+    second = judged(other, "c" * 40, ["1-2"], GITHUB_RUN_ID="4")
+    assert second.code == 0, second.log
+    history, _ = read_history(kit_folder(other) / "history" / "history.json")
+    assert [run.id for run in history.runs] == (["1", "2", "3", "4"] if restored else ["1", "2", "4"])
+    found = {"a" * 40: 10, "b" * 40: 9, "c" * 40: 8}
+    assert records(other) == (found if restored else {commit: n for commit, n in found.items() if commit != "b" * 40})

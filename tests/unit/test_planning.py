@@ -6,11 +6,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ci_kit.config import Config, Depth, Tier
+from ci_kit.config import Config, Coverage, Depth, Tier
 from ci_kit.discovery import TestFile
 from ci_kit.errors import CallerMistake
 from ci_kit.github import Event
-from ci_kit.pipeline.planning import event_kind, make_plan, pythons_of, single_tier, tiers_of, unassigned
+from ci_kit.pipeline.planning import (
+    event_kind,
+    fetch_depth,
+    keeps_history,
+    make_plan,
+    pythons_of,
+    single_tier,
+    tiers_of,
+    unassigned,
+)
 from ci_kit.plan import AFTER, FIRST
 from ci_kit.project import Project
 from ci_kit.service import Service
@@ -62,6 +71,26 @@ def test_a_tier_whose_predecessor_does_not_run_waits_for_nothing() -> None:
 def test_pythons(depth: tuple[str, ...] | None, kind: str, pythons: tuple[str, ...]) -> None:
     config = replace(CONFIG, depth={kind: Depth(None, depth)} if depth else {})
     assert pythons_of(config, Project(), kind) == pythons
+
+
+@pytest.mark.parametrize(
+    ("name", "ref", "depth", "with_records", "kept"),
+    [
+        ("push", "refs/heads/main", 1, 50, True),
+        ("schedule", "refs/heads/main", 1, 50, True),
+        ("push", "refs/heads/other", 1, 50, False),
+        ("pull_request", "refs/pull/7/merge", 2, 50, False),
+        ("merge_group", "refs/heads/gh-readonly-queue/main/x", 50, 50, False),
+    ],
+)
+def test_how_deep_the_gate_checks_out_and_whose_history_is_kept(
+    name: str, ref: str, depth: int, with_records: int, kept: bool
+) -> None:
+    event = replace(EVENT, name=name, ref=ref)
+    assert fetch_depth(Config(), event) == depth
+    assert fetch_depth(Config(coverage=Coverage(regression="forbid")), event) == with_records
+    assert keeps_history(Config(), event) is kept
+    assert not keeps_history(Config(history="none"), event)
 
 
 def test_without_configuration_the_project_says_which_python() -> None:

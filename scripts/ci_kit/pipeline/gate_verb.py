@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 from ci_kit import inputs
 from ci_kit.affected_plan import read_choice
 from ci_kit.config import Config, Gates, load_config
 from ci_kit.errors import CallerMistake, InfrastructureFailure, KitError
 from ci_kit.github import Annotation, job_started
-from ci_kit.history import NAME, History, read_history, write_history
+from ci_kit.history import History, newest, read_history, write_history
 from ci_kit.inputs import setting
 from ci_kit.pipeline.collection import read_collection
 from ci_kit.pipeline.durations import Spent
@@ -22,7 +23,9 @@ from ci_kit.pipeline.findings import Finding, Kind, Verdict
 from ci_kit.pipeline.gate import Surroundings, judge
 from ci_kit.pipeline.gate_page import page
 from ci_kit.pipeline.mapping import new_map
+from ci_kit.pipeline.planning import keeps_history
 from ci_kit.pipeline.remember import remember
+from ci_kit.pipeline.remember_coverage import remember_coverage
 from ci_kit.plan import Plan, read_plan
 from ci_kit.quarantine import Quarantine, read_quarantine
 from ci_kit.report import read_report, report_folder, write_report
@@ -68,12 +71,13 @@ def run(given: GateInputs, tools: Tools) -> int:
         write_report(folder, "gate", _report(tools.event.sha, given.jobs or {}, Verdict((found,)), None))
         raise
     verdict = judge(known.plan, known.jobs, known.evidence, known.gates, known.around)
-    coverage, more = _coverage(folder)
+    report, more = _coverage(folder)
+    coverage = report["total"]["percent"] if report and report["total"] else None
     verdict = replace(verdict, findings=(*verdict.findings, *more))
     write_report(folder, "gate", _report(known.plan.commit, known.jobs, verdict, coverage))
     _say(page(known.plan, known.jobs, known.evidence, verdict, coverage), verdict, tools)
     if known.remembers:
-        _remember(known, folder, tools)
+        _remember(known, report, folder, tools)
     return verdict.exit
 
 
@@ -110,7 +114,7 @@ def _read(given: GateInputs, folder: Path, tools: Tools) -> _Known:
     results = given.data or folder / "results"
     now = tools.clock.now()
     collection = read_collection(results, plan.name, plan.commit)
-    history = History() if config.history == "none" else read_history(place.with_name(NAME))[0]
+    history = History() if config.history == "none" else read_history(newest(folder, place))[0]
     around = Surroundings(
         history=history,
         spent=Spent(
@@ -124,7 +128,7 @@ def _read(given: GateInputs, folder: Path, tools: Tools) -> _Known:
         today=now.date(),
         choice=read_choice(place),
     )
-    remembers = config.history != "none" and tools.event.on_default_branch
+    remembers = keeps_history(config, tools.event)
     return _Known(plan, jobs, read_evidence(results, plan.name), config.gates, around, remembers, results)
 
 
@@ -143,7 +147,7 @@ def _quarantine(root: Path, config: Config, today: date) -> Quarantine:
     return read_quarantine(root, config.test.quarantine, today)
 
 
-def _remember(known: _Known, folder: Path, tools: Tools) -> None:
+def _remember(known: _Known, coverage: Mapping[str, Any] | None, folder: Path, tools: Tools) -> None:
     """Lay the new history where the workflow saves it from; a failure here makes no run red."""
     if not known.evidence.reports:  # it would only push runs that tell something out of the window
         tools.workflow.log("The history is not kept: no test job delivered anything.")
@@ -152,6 +156,10 @@ def _remember(known: _Known, folder: Path, tools: Tools) -> None:
         merged = remember(
             known.around.history, known.plan, known.evidence, tools.event, tools.clock.now(), known.around.spent.run
         )
+        if coverage is not None and merged is not known.around.history:
+            partial = known.around.choice.leaves_out
+            merged, said = remember_coverage(merged, coverage, known.jobs, tools.clock.now(), partial=partial)
+            tools.workflow.log(said)
         path = write_history(folder / "history", merged)
     except (InfrastructureFailure, ValueError) as error:  # a test's id may hold what no file can
         tools.workflow.log(f"The history is not kept: {printable(str(error))}")
@@ -165,8 +173,8 @@ def _remember(known: _Known, folder: Path, tools: Tools) -> None:
     tools.workflow.log(f"The history knows {runs} run{'' if runs == 1 else 's'} now.")
 
 
-def _coverage(folder: Path) -> tuple[float | None, list[Finding]]:
-    """The total in percent, and what is wrong with coverage."""
+def _coverage(folder: Path) -> tuple[dict[str, Any] | None, list[Finding]]:
+    """The report, and what is wrong with coverage."""
     path = folder / "coverage-combine.json"
     look = "The summary and the log of the step 'Combine coverage' say why."
     try:
@@ -177,10 +185,9 @@ def _coverage(folder: Path) -> tuple[float | None, list[Finding]]:
     if data["verdict"] == "untrusted":
         text = "There is no coverage number, because the data cannot be trusted."
         return None, [Finding(Kind.UNPROVEN, "TQ-05", text, look)]
-    total = data["total"]["percent"] if data["total"] else None
     if data["verdict"] == "passed":
-        return total, []
-    return total, [Finding(Kind.NO, "TQ-05", "Coverage is under its gate.", "The coverage summary says where.")]
+        return data, []
+    return data, [Finding(Kind.NO, "TQ-05", "Coverage is under its gate.", "The coverage summary says where.")]
 
 
 def _say(summary: str, verdict: Verdict, tools: Tools) -> None:

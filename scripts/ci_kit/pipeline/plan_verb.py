@@ -133,6 +133,8 @@ def _outputs(plan: Plan, config: Config, tools: Tools) -> dict[str, str]:
         "test-timeout": f"{limits.verb}m",
         "test-minutes": str(limits.step),
         "job-minutes": str(limits.job),
+        "fetch-depth": str(planning.fetch_depth(config, tools.event)),
+        "keeps-history": "true" if planning.keeps_history(config, tools.event) else "false",
     }
 
 

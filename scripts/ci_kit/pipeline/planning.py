@@ -16,6 +16,7 @@ from ci_kit.shard_count import Terms, billed_minutes
 from ci_kit.tier_plan import DEFAULT_TIER, TierFiles, plan_tier, tiers_or_default
 
 MOST_LEGS = 256
+HISTORY_DEPTH = 50
 NOT_SINGLE = "Call .github/workflows/python-ci.yml instead; it runs the whole configuration."
 
 
@@ -121,6 +122,21 @@ def make_plan(
         seed=seed_of(event) if config.test.random_order else None,
         billed_minutes=_billed(plan, terms, single=single, lint=lint),
     )
+
+
+def keeps_history(config: Config, event: Event) -> bool:
+    """Whether this run goes into the history: the default branch's do."""
+    return config.history != "none" and event.on_default_branch
+
+
+def fetch_depth(config: Config, event: Event) -> int:
+    """How many commits deep the gate checks out: for a pull request the merge commit and what it is merged into.
+
+    To find an earlier commit with a record of its coverage takes more, and so may the base of a merge group.
+    """
+    if config.coverage.regression == "forbid" or event.name == "merge_group":
+        return HISTORY_DEPTH
+    return 2 if event.is_pull_request else 1
 
 
 def _billed(plan: Plan, terms: Terms, *, single: bool, lint: bool) -> int:
