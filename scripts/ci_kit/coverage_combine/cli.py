@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from ci_kit.coverage_combine.badge import badge
 from ci_kit.coverage_combine.changed import base_of
 from ci_kit.coverage_combine.combined import Combined, inside, stranger_error
 from ci_kit.coverage_combine.compared import Measured
+from ci_kit.coverage_combine.contributions import Contribution, contributions
 from ci_kit.coverage_combine.delivery import Problem
 from ci_kit.coverage_combine.judged import Asked, judge_all
 from ci_kit.coverage_combine.proof import Proven
@@ -23,6 +25,7 @@ from ci_kit.coverage_combine.result import NAME, Result, Untrusted, numberless_r
 from ci_kit.coverage_combine.settings import read_settings
 from ci_kit.coverage_combine.sources import changed_sources
 from ci_kit.coverage_combine.trusted import require_measured, trusted
+from ci_kit.coverage_combine.uncollected import uncollected
 from ci_kit.errors import Exit, InfrastructureFailure, KitError
 from ci_kit.history import newest
 from ci_kit.history_coverage import leg_name
@@ -64,6 +67,7 @@ def wants_html(asked: str, *, failed: bool, waits: bool) -> bool:
     return asked == "true" or (asked == "auto" and (failed or not waits))
 
 
+@uncollected()
 def combine(inputs: CombineInputs, tools: Tools) -> int:
     """Prove, combine, judge, tell. What cannot be trusted raises `InfrastructureFailure` and gives no number."""
     tools.workflow.output("upload", "true" if inputs.upload else "false")
@@ -123,6 +127,7 @@ def _combine(
         analysis = reports.analyse(combined, temp / "coverage", pythons)
         if not partial:
             require_measured(analysis.files)
+        brought = contributions(proven, combined.places, analysis.data["files"])
         judged = judge_all(asked, _measured(analysis, proven), base, here, tools)
         title = f"{inputs.name}: coverage of {tools.event.repository or here.name} {tools.event.sha[:12]}".strip()
         html = wants_html(inputs.html, failed=judged.failures > 0, waits=tools.event.name in WAITED_FOR)
@@ -136,10 +141,11 @@ def _combine(
         judged=judged,
         threshold_from="the input total" if inputs.total is not None else config.file or "the default",
         proven=tuple(proven),
+        contributions=brought,
         empty=tuple(d.leg for d in chosen.deliveries if d.manifest is None),
         written=written,
         badge=picture,
-        notes=(*chosen.notes, *combined.notes, *_interpreter_notes(pythons), *judged.notes),
+        notes=(*chosen.notes, *combined.notes, *_interpreter_notes(pythons), *_idle(brought), *judged.notes),
         python=PYTHON,
         coverage=coverage.__version__,
         seconds=tools.clock.monotonic() - started,
@@ -162,6 +168,10 @@ def _history(inputs: CombineInputs, config: Config, here: Path, temp: Path) -> P
     if config.history == "none":
         return None
     return here / inputs.history if inputs.history else newest(temp, here / (inputs.plan or temp / "plan.json"))
+
+
+def _idle(brought: Sequence[Contribution]) -> list[str]:
+    return [f"{each.leg}: it ran no line of the project." for each in brought if not each.lines]
 
 
 def _interpreter_notes(pythons: list[str]) -> list[str]:
