@@ -12,7 +12,7 @@ from ci_kit.config import Coverage
 from ci_kit.coverage_combine.ancestor import NoAncestor, nearest
 from ci_kit.coverage_combine.numbers import Counts, FileCoverage, add
 from ci_kit.coverage_combine.patch import read_source
-from ci_kit.coverage_combine.regression import Regression, comparable, judge_regression
+from ci_kit.coverage_combine.regression import Comparable, Regression, comparable, judge_regression
 from ci_kit.coverage_combine.trend import Point
 from ci_kit.coverage_combine.untouched import Untouched, untouched
 from ci_kit.errors import KitError
@@ -48,17 +48,17 @@ class Compared:
 
 
 def compare(history: Path | None, measured: Measured, settings: Coverage, here: Path, tools: Tools) -> Compared:
-    """Find the ancestor and hold this run against it. A history that is missing or damaged is as good as none."""
+    """Find the ancestor and hold this run against it. A history that is missing or damaged is as good as none.
+
+    `history` None: the configuration keeps none.
+    """
     remembered, note = read_history(history)
     records, damaged = read_records(remembered.coverage)
     usable = comparable(records, measured.legs, branch=measured.branch)
     points = _points(usable.records, add(file.counts for file in measured.files), tools.event.sha)
     ancestor = nearest(here, tools, usable.records)
     if isinstance(ancestor, NoAncestor):
-        # Why nothing is left to compare with says more than that nothing is.
-        why = damaged or (usable.left_out if records and not usable.records else None)
-        why = why or f"{ancestor.why} {ancestor.next_step}".strip()
-        return Compared(None, None, points, why if records or damaged else f"{why} {note or ''}".strip())
+        return Compared(None, None, points, _why(history, note, damaged, usable, ancestor))
     notes = [usable.left_out] if usable.left_out else []
     record = ancestor.record
     try:
@@ -76,6 +76,14 @@ def compare(history: Path | None, measured: Measured, settings: Coverage, here: 
             record, changes, measured.data, lambda path: read_source(here / path), analysed=measured.analysed
         )
     return Compared(regression, shifted, points, notes=tuple(notes))
+
+
+def _why(history: Path | None, note: str | None, damaged: str | None, usable: Comparable, ancestor: NoAncestor) -> str:
+    """Why nothing is left to compare with says more than that nothing is."""
+    if history is None:
+        return "the configuration keeps no history (history: none)."
+    lost = (note if history.is_file() else None) or damaged or (None if usable.records else usable.left_out)
+    return lost or f"{ancestor.why} {ancestor.next_step}".strip()
 
 
 def _points(records: Sequence[CoverageRecord], now: Counts, commit: str) -> tuple[Point, ...]:

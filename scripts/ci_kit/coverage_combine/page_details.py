@@ -87,17 +87,17 @@ def chart(found: Result) -> list[str]:
 def legs(found: Result) -> list[str]:
     """What the number rests on, folded away."""
     rows = [
-        f"| {text(leg.delivery.leg)} | {leg.delivery.attempt} | {len(leg.copies)} | {len(leg.measured)} |"
-        for leg in found.proven
+        f"| {text(leg.delivery.leg)} | {leg.delivery.attempt} | {len(leg.copies)} | {brought.files} | {brought.lines} | {brought.alone} |"
+        for leg, brought in zip(found.proven, found.contributions, strict=True)
     ]
-    empty = [f"| {text(leg)} | | no tests | |" for leg in found.empty]
+    empty = [f"| {text(leg)} | | no tests | | | |" for leg in found.empty]
     tools = f"Python {found.python} and coverage {found.coverage}"
     notes = ["", *[f"- {cell(note)}" for note in found.notes]] if found.notes else []
     return [
         f"<details><summary>{len(found.proven)} test legs, analysed with {text(tools)}</summary>",
         "",
-        "| leg | attempt | data files | measured files |",
-        "|:--|--:|--:|--:|",
+        "| leg | attempt | data files | project's files run | lines run | lines that it alone ran |",
+        "|:--|--:|--:|--:|--:|--:|",
         *rows,
         *empty,
         *notes,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ci_kit.coverage_combine.contributions import Contribution
 from ci_kit.coverage_combine.delivery import Problem
 from ci_kit.coverage_combine.gates import Gate
 from ci_kit.coverage_combine.judged import Judged
@@ -35,7 +36,10 @@ class Untrusted(InfrastructureFailure):
 
 @dataclass(frozen=True)
 class Result:
-    """One number, all that it rests on, and what is judged of it. `empty` are legs without tests, and so without data."""
+    """One number, all that it rests on, and what is judged of it.
+
+    `contributions` are those of the `proven` legs, in their order; `empty` are legs without tests, and so without data.
+    """
 
     name: str
     commit: str
@@ -43,6 +47,7 @@ class Result:
     judged: Judged
     threshold_from: str
     proven: tuple[Proven, ...]
+    contributions: tuple[Contribution, ...]
     empty: tuple[Leg, ...]
     written: Written
     notes: tuple[str, ...]
@@ -76,7 +81,7 @@ class Result:
             "total": counts_json(self.counts),
             "gates": [_gate(gate) for gate in self.judged.judgement.gates],
             "not-judged": list(self.judged.judgement.not_judged),
-            "legs": [_leg(leg) for leg in self.proven],
+            "legs": [_leg(leg, brought) for leg, brought in zip(self.proven, self.contributions, strict=True)],
             "files": [file_json(file) for file in self.files],
             **judged_json(self.judged),
             "analysis": {
@@ -130,7 +135,7 @@ def _gate(gate: Gate) -> dict[str, Any]:
     }
 
 
-def _leg(proven: Proven) -> dict[str, Any]:
+def _leg(proven: Proven, brought: Contribution) -> dict[str, Any]:
     leg = proven.delivery.leg
     return {
         "tier": leg.tier,
@@ -140,4 +145,7 @@ def _leg(proven: Proven) -> dict[str, Any]:
         "data-files": len(proven.copies),
         "bytes": proven.bytes,
         "measured-files": len(proven.measured),
+        "files-run": brought.files,
+        "lines-run": brought.lines,
+        "lines-run-alone": brought.alone,
     }
