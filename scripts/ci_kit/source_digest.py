@@ -39,7 +39,7 @@ def read(text: str) -> Iterator[tuple[str, str]]:
     for number, line in enumerate(text.split("\n")[:-1], 1):
         found, name = line[:_HEX], line[_HEX + 2 :]
         if not name or line[_HEX : _HEX + 2] != "  " or not _NUMERALS.issuperset(found):
-            raise ValueError(f"{NAME} line {number} is not a digest and a name")
+            raise ValueError(f"holds no digest and name in line {number}")
         yield name, found
 
 

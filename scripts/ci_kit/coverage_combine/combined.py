@@ -8,7 +8,7 @@ import re
 import sqlite3
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,7 @@ class Combined:
         """`settings` as `read_settings` gives them: coverage itself reads no configuration file."""
         self.here = here
         self.notes: list[str] = []
+        self._proven: tuple[Proven, ...] = ()
         self.places: dict[str, str] = {}
         """Each path as any leg measured it → the combined data's, relative to the checkout where it is a file of it."""
         given = dict(settings)
@@ -100,6 +101,7 @@ class Combined:
         )
         self.coverage.set_option("paths", paths)
         copies = [str(copy) for leg in proven for copy in leg.copies]
+        self._proven = tuple(proven)
         names = {name for leg in proven for name in (*leg.measured, *(name for name, _ in leg.sources))}
         try:
             with warnings.catch_warnings():
@@ -169,6 +171,15 @@ class Combined:
         suspects = [path for path in sorted(self.coverage.get_data().measured_files()) if not self._is_here(path)]
         return [path for path in suspects if self._counts(path)]
 
+    def measured_by(self, paths: Collection[str]) -> list[str]:
+        """The legs that measured one of `paths`, which are the combined data's."""
+        wanted = set(paths)
+        return [
+            str(leg.delivery.leg)
+            for leg in self._proven
+            if any(self.places.get(name, name) in wanted for name in leg.measured)
+        ]
+
     def _is_here(self, path: str) -> bool:
         place = self.here / path
         return place.is_file() and place.resolve().is_relative_to(self.here)
@@ -192,6 +203,8 @@ def stranger_error(combined: Combined, strangers: Sequence[str], roots: Sequence
     shown = ", ".join(f"{file.inside or file.path}" for file in found[:5])
     more = f" and {len(found) - 5} more" if len(found) > 5 else ""
     what = f"{len(found)} measured {'file is' if len(found) == 1 else 'files are'} not in this checkout: {shown}{more}."
+    legs = combined.measured_by(strangers)
+    what += f" Measured by {', '.join(legs[:5])}{f' and {len(legs) - 5} more' if len(legs) > 5 else ''}."
     elsewhere = [file.path for file in found if file.inside is None]
     if not elsewhere:
         return InfrastructureFailure(

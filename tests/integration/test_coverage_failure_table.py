@@ -1,0 +1,402 @@
+"""Every way in which coverage from many machines goes wrong, one row each: what a person reads instead of a number.
+
+The second table holds what looks odd and is right: there the number must be the one of a single plain `coverage run`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from ci_kit.plan import Plan, PlannedTier, write_plan
+from ci_kit.share import Share
+from integration.coverage_shop import (
+    COMMIT,
+    Ran,
+    Shop,
+    copy_of,
+    data_file,
+    facts,
+    no_number,
+    place,
+    three_shards,
+    write,
+)
+
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+SECOND = f"unit · Python {PYTHON} · 2/3"
+RERUN = f"Re-run the job of {SECOND}."
+
+
+def missing(shop: Shop) -> None:
+    shutil.rmtree(place(shop, 2).parent)
+
+
+def planned_and_missing(shop: Shop) -> None:
+    missing(shop)
+    tier = PlannedTier("unit", (Share(("a",)), Share(("b",)), Share(("c",))))
+    write_plan(shop.temp, Plan("ci", "other", COMMIT, (tier,), (PYTHON,)))
+
+
+def duplicate(shop: Shop) -> None:
+    shutil.copytree(place(shop, 2).parent, shop.results / "downloaded again")
+
+
+def rerun_that_broke(shop: Shop) -> None:
+    first = place(shop, 2).parent
+    again = shop.results / first.name.replace("-a1", "-a2")
+    shutil.copytree(first, again)
+    next(again.glob("coverage/coverage.*")).unlink()
+    shop.announce(again / "coverage", 2, attempt=2)
+
+
+def overwrite(shop: Shop, index: int, raw: bytes) -> None:
+    """Broken where it was measured, so that the manifest agrees: only reading the data can tell."""
+    data_file(shop, index).write_bytes(raw)
+    shop.announce(place(shop, index), index)
+
+
+def truncated(shop: Shop) -> None:
+    overwrite(shop, 2, data_file(shop, 2).read_bytes()[:10_000])
+
+
+def empty(shop: Shop) -> None:
+    overwrite(shop, 2, b"")
+
+
+def all_empty(shop: Shop) -> None:
+    for index in (1, 2, 3):
+        overwrite(shop, index, b"")
+
+
+def garbage(shop: Shop) -> None:
+    overwrite(shop, 2, b"not a database at all" * 500)
+
+
+def corrupt_page(shop: Shop) -> None:
+    raw = bytearray(data_file(shop, 2).read_bytes())
+    raw[4096:8192] = b"\xff" * 4096
+    overwrite(shop, 2, bytes(raw))
+
+
+def cut_on_the_way(shop: Shop) -> None:
+    path = data_file(shop, 2)
+    path.write_bytes(path.read_bytes()[:10_000])
+
+
+def changed_on_the_way(shop: Shop) -> None:
+    path = data_file(shop, 2)
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+
+
+def execute(shop: Shop, index: int, statement: str) -> None:
+    with sqlite3.connect(data_file(shop, index)) as database:
+        database.execute(statement)
+    database.close()
+    shop.announce(place(shop, index), index)
+
+
+def wrong_schema(shop: Shop) -> None:
+    execute(shop, 2, "UPDATE coverage_schema SET version = 99")
+
+
+def killed_worker(shop: Shop) -> None:
+    shop.announce(place(shop, 2), 2, broken=1)
+
+
+def without_branches(shop: Shop) -> None:
+    text = (shop.here / "pyproject.toml").read_text()
+    shutil.rmtree(place(shop, 2).parent)
+    (shop.here / "pyproject.toml").write_text(text.replace("branch = true", ""))
+    shop.measure(2, branch=False)
+    (shop.here / "pyproject.toml").write_text(text)
+
+
+def unmapped(shop: Shop) -> None:
+    execute(shop, 2, "UPDATE file SET path = '/opt/venv/lib/python3.13/site-packages/shop/price.py' WHERE path LIKE '%price.py'")  # fmt: skip
+
+
+def unmapped_windows(shop: Shop) -> None:
+    execute(shop, 2, r"UPDATE file SET path = 'C:\venv\Lib\site-packages\shop\price.py' WHERE path LIKE '%price.py'")
+
+
+def deleted_here(shop: Shop) -> None:
+    (shop.here / "src/shop/price.py").unlink()
+
+
+def other_commit(shop: Shop) -> None:
+    shop.announce(place(shop, 2), 2, commit="b" * 40)
+
+
+def changed_source(shop: Shop) -> None:
+    """As by a formatter that runs in the test job alone."""
+    path = place(shop, 2) / "sources.sha256"
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text("".join(f"{'0' * 64}{line[64:]}" if "price" in line else line for line in lines), encoding="utf-8")
+    shop.announce(place(shop, 2), 2)
+
+
+def changed_checkout(shop: Shop) -> None:
+    path = shop.here / "src/shop/price.py"
+    path.write_text("# one line more\n" + path.read_text())
+
+
+def list_of_sources_cut(shop: Shop) -> None:
+    path = place(shop, 2) / "sources.sha256"
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def list_of_sources_garbage(shop: Shop) -> None:
+    (place(shop, 2) / "sources.sha256").write_text("not a digest\n")
+    shop.announce(place(shop, 2), 2)
+
+
+def old_coverage(shop: Shop) -> None:
+    shop.announce(place(shop, 2), 2, coverage_version="6.5.0")
+
+
+def zero_statements(shop: Shop) -> None:
+    for path in (shop.here / "src").rglob("*.py"):
+        path.write_text("# nothing but words\n")
+    for index in (1, 2, 3):
+        shop.list_anew(index)
+
+
+def nothing_run(shop: Shop) -> None:
+    for index in (1, 2, 3):
+        execute(shop, index, "DELETE FROM arc")
+
+
+def nothing_of_the_repository(shop: Shop) -> None:
+    for index in (1, 2, 3):
+        with sqlite3.connect(data_file(shop, index)) as database:
+            for table in ("arc", "line_bits", "tracer", "file"):
+                database.execute(f"DELETE FROM {table}")  # noqa: S608 - the names above
+        database.close()
+        shop.announce(place(shop, index), index)
+
+
+def everything_omitted(shop: Shop) -> None:
+    write(shop.here, {".coveragerc": "[run]\nbranch = true\nomit = src/*\n"})
+
+
+def a_plugin(shop: Shop) -> None:
+    write(shop.here, {".coveragerc": "[run]\nbranch = true\nplugins = covdefaults\n"})
+
+
+def a_variable(shop: Shop) -> None:
+    write(shop.here, {".coveragerc": "[run]\nbranch = true\nomit = ${SECRET}/*\n"})
+
+
+@dataclass(frozen=True)
+class Row:
+    """`says`: what went wrong, where, and what to do. `code` 2: the caller's configuration, 3: the data."""
+
+    damage: Callable[[Shop], None]
+    says: tuple[str, ...]
+    code: int = 3
+    plan: bool = False
+
+
+NO_NUMBER = [
+    Row(missing, (f"{SECOND}: delivered nothing.", RERUN)),
+    Row(planned_and_missing, (f"{SECOND}: delivered nothing.", RERUN), plan=True),
+    Row(duplicate, (f"{SECOND}: delivered attempt 1 twice", "downloaded again", "a name of its own")),
+    Row(rerun_that_broke, (f"{SECOND}: measured nothing: its manifest names no data file.", RERUN)),
+    Row(truncated, (f"{SECOND}: the data file coverage.", "is not a sound SQLite file", RERUN)),
+    Row(empty, (f"{SECOND}: the data file coverage.", "is not coverage data: it lacks the table", RERUN)),
+    Row(all_empty, tuple(f"{n}/3: the data file coverage." for n in (1, 2, 3)) + tuple(RERUN.replace("2/3", f"{n}/3") for n in (1, 2, 3))),
+    Row(garbage, (f"{SECOND}: the data file coverage.", "is not a sound SQLite file: file is not a database", RERUN)),
+    Row(corrupt_page, (f"{SECOND}: the data file coverage.", "is damaged", RERUN)),
+    Row(cut_on_the_way, (f"{SECOND}: the data file coverage.", "has 10000 bytes; its manifest says", RERUN)),
+    Row(changed_on_the_way, (f"{SECOND}: the data file coverage.", "was changed after it was measured", "SHA-256", RERUN)),
+    Row(wrong_schema, (f"{SECOND}: the data file coverage.", "wrong schema: 99 instead of", RERUN)),
+    Row(killed_worker, (f"{SECOND}: lost the coverage of a process that was killed.", RERUN)),
+    Row(without_branches, ("line and branch data cannot be added", f"without branches {SECOND}", "Set [run] branch once")),
+    Row(unmapped, ("1 measured file is not in this checkout: /opt/venv/lib/python3.13/site-packages/shop/price.py", f"Measured by {SECOND}.",
+                   '[tool.coverage.paths]\nsource = ["src", "*/site-packages"]', "[run] omit")),
+    Row(unmapped_windows, ("1 measured file is not in this checkout: C:/venv/Lib/site-packages/shop/price.py", f"Measured by {SECOND}.",
+                           '[tool.coverage.paths]\nsource = ["src", "*/site-packages"]')),
+    Row(deleted_here, ("1 measured file is not in this checkout: src/shop/price.py", "generate it before this step too")),
+    Row(other_commit, (f"{SECOND}: measured commit bbbbbbbbbbbb; the checkout is at aaaaaaaaaaaa.", RERUN)),
+    Row(changed_source, (f"{SECOND}: measured another text of src/shop/price.py than this checkout has", f"re-run the job of {SECOND}")),
+    Row(changed_checkout, tuple(f"{n}/3: measured another text of src/shop/price.py" for n in (1, 2, 3))),
+    Row(list_of_sources_cut, (f"{SECOND}: the list sources.sha256 has 100 bytes; its manifest says", RERUN)),
+    Row(list_of_sources_garbage, (f"{SECOND}: the list sources.sha256 holds no digest and name in line 1", RERUN)),
+    Row(old_coverage, (f"{SECOND}: was measured with coverage 6.5.0", "Use coverage 7 or newer")),
+    Row(zero_statements, ("6 measured files hold no line to cover: 0 of 0 is no number", "[run] source")),
+    Row(nothing_run, ("6 files was run by any test leg", "editable mode")),
+    Row(nothing_of_the_repository, ("no leg measured any file of the repository", "[run] source")),
+    Row(everything_omitted, ("none of the measured files counts", "[report] include/omit")),
+    Row(a_plugin, ("names the plugin 'covdefaults'", ".coveragerc", "remove it"), code=2),
+    Row(a_variable, ("takes the variable SECRET, which the gate does not read", "${SECRET-…}"), code=2),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return three_shards(tmp_path_factory.mktemp("measured"))
+
+
+@pytest.mark.parametrize("row", NO_NUMBER, ids=lambda row: row.damage.__name__)
+def test_no_number_but_what_where_and_what_to_do(measured: Path, tmp_path: Path, row: Row) -> None:
+    shop = copy_of(measured, tmp_path)
+    row.damage(shop)
+    ran = shop.combine(*(["--plan", str(shop.temp / "plan.json")] if row.plan else []))
+    if row.code == 3:
+        no_number(ran, *row.says)
+        return
+    assert ran.code == row.code, ran.log
+    assert ran.report == {}
+    assert "total" not in ran.outputs
+    for text in row.says:
+        assert text in ran.log
+
+
+def test_late_data_counts_when_the_gate_runs_again(measured: Path, tmp_path: Path) -> None:
+    shop = copy_of(measured, tmp_path)
+    late = place(shop, 2).parent
+    late.rename(tmp_path / "on its way")
+    no_number(shop.combine("--total", "80"), f"{SECOND}: delivered nothing.", RERUN)
+    (tmp_path / "on its way").rename(late)
+    assert total(shop.combine("--total", "80", "--html", "false")) == 80.0
+
+
+def test_the_rerun_counts(measured: Path, tmp_path: Path) -> None:
+    shop = copy_of(measured, tmp_path)
+    garbage(shop)
+    again = shop.results / place(shop, 2).parent.name.replace("-a1", "-a2")
+    shutil.copytree(place(copy_of(measured, tmp_path / "other"), 2).parent, again)
+    shop.announce(again / "coverage", 2, attempt=2)
+    assert total(shop.combine("--total", "80", "--html", "false")) == 80.0
+
+
+def test_line_ends_of_another_system_are_no_change(measured: Path, tmp_path: Path) -> None:
+    shop = copy_of(measured, tmp_path)
+    path = shop.here / "src/shop/price.py"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert total(shop.combine("--total", "80", "--html", "false")) == 80.0
+
+
+@pytest.mark.parametrize("version", ["7.0.5", "7.16.2", "99.1"])
+def test_another_coverage_is_right_from_7_on(measured: Path, tmp_path: Path, version: str) -> None:
+    """Python 3.10 stays at coverage 7.16.2, so a matrix mixes releases."""
+    shop = copy_of(measured, tmp_path)
+    shop.announce(place(shop, 2), 2, coverage_version=version)
+    assert total(shop.combine("--total", "80", "--html", "false")) == 80.0
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_data_from_windows_is_led_home(measured: Path, tmp_path: Path, *, relative: bool) -> None:
+    shop = copy_of(measured, tmp_path)
+    root = json.loads((place(shop, 2) / "manifest.json").read_text())["root"]
+    there = "D:\\a\\shop\\shop"
+    prefix = "" if relative else f"{there}\\"
+    execute(shop, 2, f"UPDATE file SET path = '{prefix}' || replace(substr(path, {len(root) + 2}), '/', '\\')")  # noqa: S608
+    shop.announce(place(shop, 2), 2, root=there)
+    assert total(shop.combine("--total", "80", "--html", "false")) == 80.0
+
+
+def total(ran: Ran) -> float:
+    assert ran.code == 0, ran.log
+    return float(ran.report["total"]["percent"])
+
+
+CODE = """\
+    def work(number):
+        if number > 1:
+            return "many"
+        return "one"
+    """
+
+
+def scripts(name: str) -> dict[str, str]:
+    """Two shards, each a program that runs one way through `name`."""
+    return {f"run/{n}.py": f"from {name} import work\nwork({n})\n" for n in (1, 2)}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A repository, the folder in it that is the project, the folders on the import path, and files it must count."""
+
+    files: Mapping[str, str]
+    counts: frozenset[str]
+    path: str = "src"
+    project: str = "."
+    linked: bool = False
+
+
+RC = "[run]\nbranch = true\nsource = {source}\n"
+LAYOUTS = {
+    "src": Layout({".coveragerc": RC.format(source="src"), "src/a/__init__.py": "", "src/a/b.py": CODE, "src/a/never.py": CODE, **scripts("a.b")},
+                  frozenset({"src/a/__init__.py", "src/a/b.py", "src/a/never.py"})),
+    "flat": Layout({".coveragerc": RC.format(source="a"), "a/__init__.py": "", "a/b.py": CODE, **scripts("a.b")}, frozenset({"a/__init__.py", "a/b.py"}), path="."),
+    "source in pyproject": Layout({"pyproject.toml": "[tool.coverage.run]\nbranch = true\nsource = ['src']\n", "src/b.py": CODE, **scripts("b")}, frozenset({"src/b.py"})),
+    "namespace packages": Layout(
+        {".coveragerc": RC.format(source="src") + "[report]\ninclude_namespace_packages = true\n",
+         "src/acme/one/b.py": CODE, "src/acme/two/never.py": CODE, **scripts("acme.one.b")},
+        frozenset({"src/acme/one/b.py", "src/acme/two/never.py"})),
+    "namespace packages as coverage takes them": Layout(
+        {".coveragerc": RC.format(source="src"), "src/acme/one/b.py": CODE, "src/acme/two/never.py": CODE, **scripts("acme.one.b")},
+        frozenset({"src/acme/one/b.py"})),
+    "monorepo": Layout(
+        {"packages/one/.coveragerc": RC.format(source="src"), "packages/one/src/a/__init__.py": "", "packages/one/src/a/b.py": CODE,
+         "packages/two/src/a/__init__.py": "", "packages/two/src/a/b.py": "X = 1\n",
+         **{f"packages/one/{name}": text for name, text in scripts("a.b").items()}},
+        frozenset({"src/a/__init__.py", "src/a/b.py"}), project="packages/one"),
+    "symlinked checkout": Layout({".coveragerc": RC.format(source="src"), "src/a/__init__.py": "", "src/a/b.py": CODE, **scripts("a.b")},
+                                 frozenset({"src/a/__init__.py", "src/a/b.py"}), linked=True),
+    "spaces and letters": Layout(
+        {".coveragerc": RC.format(source="quellen und mehr/größe"), "quellen und mehr/größe/__init__.py": "",
+         "quellen und mehr/größe/naïve.py": CODE, "quellen und mehr/größe/日本.py": CODE, **scripts("größe.naïve")},
+        frozenset({f"quellen und mehr/größe/{name}.py" for name in ("__init__", "naïve", "日本")}), path="quellen und mehr"),
+    "omit": Layout({".coveragerc": RC.format(source="src") + "omit =\n    */left/*\n    src/a/out.py\n", "src/a/__init__.py": "", "src/a/b.py": CODE,
+                    "src/a/out.py": CODE, "src/left/__init__.py": CODE, **scripts("a.b")}, frozenset({"src/a/__init__.py", "src/a/b.py"})),
+    "dynamic contexts": Layout({".coveragerc": RC.format(source="src") + "dynamic_context = test_function\n", "src/b.py": CODE, **scripts("b")}, frozenset({"src/b.py"})),
+    "lines only": Layout({".coveragerc": "[run]\nsource = src\n", "src/b.py": CODE, **scripts("b")}, frozenset({"src/b.py"})),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_the_number_is_that_of_one_plain_run(tmp_path: Path, name: str) -> None:
+    layout = LAYOUTS[name]
+    shop = Shop(tmp_path, layout.files)
+    if layout.linked:
+        shop.here.rename(tmp_path / "real")
+        shop.here.symlink_to(tmp_path / "real", target_is_directory=True)
+    project = shop.here / layout.project
+    for n in (1, 2):
+        folder = shop.results / f"ci-results-unit-py3-{n}of2-a1" / "coverage"
+        folder.mkdir(parents=True)
+        run_script(project, layout, folder / "coverage", n)
+        source = [line.partition(" = ")[2] for line in layout.files.get(".coveragerc", "").splitlines() if line.startswith("source")]  # fmt: skip
+        shop.announce(folder, n, count=2, root=str(project.resolve()), source=source or ["src"], branch=name != "lines only")  # fmt: skip
+    ran = shop.combine("--total", "1", "--html", "false", CI_KIT_WORKING_DIRECTORY=layout.project)
+    assert ran.code == 0, ran.log
+    found = facts(json.loads((ran.temp / "coverage" / "coverage.json").read_text()))
+    assert set(found) == layout.counts
+    for n in (1, 2):
+        run_script(project, layout, tmp_path / "plain", n, "--append")
+    coverage(project, layout, "json", f"--data-file={tmp_path / 'plain'}", "-o", str(tmp_path / "plain.json"))
+    assert found == facts(json.loads((tmp_path / "plain.json").read_text()))
+
+
+def run_script(project: Path, layout: Layout, data: Path, n: int, how: str = "--parallel-mode") -> None:
+    coverage(project, layout, "run", f"--data-file={data}", how, f"run/{n}.py")
+
+
+def coverage(project: Path, layout: Layout, *words: str) -> None:
+    environ = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1", "PYTHONPATH": layout.path}
+    done = subprocess.run(
+        [sys.executable, "-m", "coverage", *words],
+        cwd=project, env=environ, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
