@@ -33,6 +33,10 @@ def test_three_shards_equal_one_run_line_by_line_and_branch_by_branch(tmp_path: 
     assert combined["totals"] == one["totals"]
     assert "src/shop/never.py" in combined["files"]
     assert "src/shop/omitted.py" not in combined["files"]
+    # Each leg's part: together they ran all covered lines, and what one ran alone is not another's.
+    legs, lines = ran.report["legs"], ran.report["total"]["lines"]["covered"]
+    assert max(leg["lines-run"] for leg in legs) < lines <= sum(leg["lines-run"] for leg in legs)
+    assert all(0 < leg["lines-run-alone"] <= leg["lines-run"] and leg["files-run"] for leg in legs)
     total = one["totals"]
     assert ran.report["total"]["covered"] == total["covered_lines"] + total["covered_branches"]
     assert ran.report["total"]["counted"] == total["num_statements"] + total["num_branches"]

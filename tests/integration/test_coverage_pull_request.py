@@ -7,9 +7,14 @@ import re
 import shutil
 import textwrap
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from ci_kit.history import History, write_history
+from ci_kit.history_coverage_pack import add_record, read_records
+from ci_kit.pipeline.remember_coverage import remember_coverage
 from integration.coverage_shop import SOURCES, Ran, Shop, copy_of, write
 from integration.git_kit import Repository
 
@@ -225,3 +230,106 @@ def test_a_fork_needs_no_token_and_gets_the_same(pull: Shop) -> None:
         del ran.report["analysis"]
     assert fork.report == own.report
     assert fork.summary == own.summary
+
+
+@pytest.fixture(scope="module")
+def remembered(origin: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The packed coverage of the pull request's target, as the gate of the default branch leaves it."""
+    shop = copy_of(origin, tmp_path_factory.mktemp("target"))
+    shutil.rmtree(shop.results)
+    repository = Repository(shop.here)
+    repository.git("checkout", "-q", "main")
+    for index in (1, 2, 3):
+        shop.measure(index)
+    ran = combined(shop, "--total", "0", event="push")
+    assert ran.code == 0, ran.log
+    report = ran.report | {"commit": repository.git("rev-parse", "HEAD")}
+    kept, _ = remember_coverage(History(), report, {"test": "success"}, datetime.now(UTC), partial=False)
+    return kept.coverage
+
+
+def leave(shop: Shop, packed: str) -> None:
+    write_history(shop.temp / "ci-kit" / "history", History(coverage=packed))
+
+
+FORBID = "coverage: {total: 0, regression: forbid}\n"
+
+
+def test_a_regression_names_the_commit_and_what_was_lost(pull: Shop, remembered: str) -> None:
+    leave(pull, remembered)
+    ran = combined(pull, config=FORBID)
+    assert ran.code == 1, ran.log
+    step = ran.report["regression"]
+    target = Repository(pull.here).git("rev-parse", "main")
+    assert (step["commit"], step["passed"], step["forbidden"]) == (target, False, True)
+    assert step["before"]["covered"] == 32
+    assert ran.outputs["regression"] == "failed"
+    assert ran.summary.startswith("## ❌ Coverage 64.15 %: a gate says no\n")
+    assert f"| no regression | {ran.outputs['total']} % | 80.00 % | 11 lines and branches more uncovered" in ran.summary
+    assert f"compared with {target[:12]}" in ran.log
+    # What the change uncovered in a file that it does not touch.
+    assert ran.report["untouched"]["files"] == [
+        {
+            "path": "src/shop/stock/shelf.py",
+            "lost-lines": ["13-14"],
+            "lost-branches": [],
+            "gained-lines": [],
+            "gained-branches": [],
+        }
+    ]
+    assert "#### Coverage changed in lines that were not touched" in ran.summary
+    assert "| `src/shop/stock/shelf.py` | 13-14 | - |" in ran.summary
+    (advice,) = ran.report["advice"]
+    assert advice["of"] == "no regression"
+    assert advice["gain"] >= advice["gap"] == step["short-by"]
+    (error,) = (line for line in ran.log.splitlines() if line.startswith("::error"))
+    assert "Coverage was 80.00 %25 and is 64.15 %25" in error
+
+
+def test_a_tolerance_and_a_change_that_is_allowed(pull: Shop, remembered: str) -> None:
+    leave(pull, remembered)
+    ran = combined(pull, config=FORBID.replace("forbid", "forbid, regression-tolerance: 11"))
+    assert ran.code == 0, ran.log
+    assert ran.outputs["regression"] == "passed"
+    assert ", 11 allowed | ✅ passed |" in ran.summary
+    ran = combined(pull, config=FORBID.replace("forbid", "allow"))
+    assert ran.code == 0, ran.log
+    assert ran.outputs["regression"] == "failed", "it is told, and no gate"
+    assert "| no regression |" not in ran.summary
+    assert "### Since the last record" in ran.summary
+
+
+def test_without_a_record_a_regression_is_not_judged_and_the_reason_said(pull: Shop, remembered: str) -> None:
+    ran = combined(pull, config=FORBID)
+    assert ran.code == 0, ran.log
+    assert ran.outputs["regression"] == ""
+    assert ran.report["regression"] is None
+    (why,) = ran.report["not-judged"]
+    assert "this is the first one, or the history was lost" in why
+    leave(pull, remembered[:-40])
+    (why,) = combined(pull, config=FORBID).report["not-judged"]
+    assert "The coverage of earlier commits cannot be used" in why
+    leave(pull, remembered)
+    (why,) = combined(pull, config=FORBID + "history: none\n").report["not-judged"]
+    assert "history: none" in why
+
+
+def test_a_shallow_clone_has_no_earlier_commit(pull: Shop, remembered: str) -> None:
+    event = payload(pull)
+    leave(pull, remembered)
+    ran = combined(shallow(pull, 1), config=FORBID, GITHUB_EVENT_PATH=str(event))
+    assert ran.code == 0, ran.log
+    (why,) = ran.report["not-judged"]
+    assert "the checkout is shallow" in why
+    assert "fetch-depth: 50" in why
+
+
+def test_the_trend_of_the_remembered_commits(pull: Shop, remembered: str) -> None:
+    (record,), _ = read_records(remembered)
+    for number in range(3):
+        remembered = add_record(remembered, replace(record, commit=f"{number:040x}"))
+    leave(pull, remembered)
+    ran = combined(pull, config=FORBID)
+    assert [point["percent"] for point in ran.report["trend"]] == [80, 80, 80, 80, 64.15]
+    assert "The last 5 commits with this one, 64.15 % to 80.00 %: ████▁" in ran.summary
+    assert "xychart-beta" in ran.summary
