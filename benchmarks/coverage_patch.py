@@ -37,7 +37,7 @@ from ci_kit.tools import Tools
 from patch_history import DIFF_COVER, PROJECTS, Seen, ask_peer, diff_cover, measure
 
 AT_ONCE = 2
-QUICK_PROJECTS = 3
+QUICK_PROJECTS, QUICK_RELEASES = 2, 18
 CONTINUED = "a changed line continues a statement whose first line is not changed"
 UNEXPLAINED = "no rule explains it"
 
@@ -229,7 +229,7 @@ def main() -> None:
 def _history(options: Options, repo: Path | None, number: int, folder: Path) -> History:
     if repo is not None:
         return from_clone(repo, folder, most=40 if options.quick else 150)
-    return from_releases(PROJECTS[number], folder, most=14 if options.quick else 1000)
+    return from_releases(PROJECTS[number], folder, most=QUICK_RELEASES if options.quick else 1000)
 
 
 if __name__ == "__main__":
