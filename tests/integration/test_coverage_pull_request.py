@@ -265,7 +265,10 @@ def test_a_regression_names_the_commit_and_what_was_lost(pull: Shop, remembered:
     assert step["before"]["covered"] == 32
     assert ran.outputs["regression"] == "failed"
     assert ran.summary.startswith("## ❌ Coverage 64.15 %: a gate says no\n")
-    assert f"| no regression | {ran.outputs['total']} % | 80.00 % | 11 lines and branches more uncovered" in ran.summary
+    assert (
+        f"| no regression | {ran.outputs['total']} % | 80.00 % | 9 lines and branches short: 11 more uncovered than at"
+        in ran.summary
+    )
     assert f"compared with {target[:12]}" in ran.log
     # What the change uncovered in a file that it does not touch.
     assert ran.report["untouched"]["files"] == [
@@ -296,7 +299,7 @@ def test_a_tolerance_and_a_change_that_is_allowed(pull: Shop, remembered: str) -
     assert ran.code == 0, ran.log
     assert ran.outputs["regression"] == "failed", "it is told, and no gate"
     assert "| no regression |" not in ran.summary
-    assert "### Since the last record" in ran.summary
+    assert "### Since the last recorded commit" in ran.summary
 
 
 def test_without_a_record_a_regression_is_not_judged_and_the_reason_said(pull: Shop, remembered: str) -> None:

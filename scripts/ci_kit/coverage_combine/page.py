@@ -9,7 +9,7 @@ from ci_kit.coverage_combine.page_details import advice, chart, legs, worst
 from ci_kit.coverage_combine.regression import Regression
 from ci_kit.coverage_combine.result import Result
 from ci_kit.coverage_combine.trend import sparkline
-from ci_kit.coverage_combine.wording import many, margin
+from ci_kit.coverage_combine.wording import in_files, many, margin
 from ci_kit.markdown import text
 
 
@@ -39,7 +39,7 @@ def headline(found: Result) -> str:
     """The number, what it rests on, and how far it is from its gate."""
     counts, total = found.counts, found.judged.judgement.total
     rests_on = f"{len(found.proven)} test {'leg' if len(found.proven) == 1 else 'legs'}"
-    share = f"{counts} % of the {found.unit} of {len(found.files)} files are covered"
+    share = f"{counts} % of the {found.unit} of {in_files(len(found.files))} are covered"
     how = f"{counts.covered} of {counts.counted}, from {rests_on}"
     return f"{share} ({how}): {margin(total, found.unit)} ({found.threshold_from})."
 
@@ -82,10 +82,9 @@ def _row(gate: Gate, unit: str) -> str:
 def _step(step: Regression, unit: str) -> str:
     allowed = f", {step.tolerance} allowed" if step.tolerance else ""
     more = (step.now.counted - step.now.covered) - (step.before.counted - step.before.covered)
-    change = f"{many(abs(more), unit)} {'more' if more > 0 else 'fewer'} uncovered" if more else "as many uncovered"
-    how = f"{change} than at {step.commit[:12]}{allowed}" if more else f"{change} as at {step.commit[:12]}"
-    if step.short_by:
-        how += f": {many(step.short_by, unit)} short"
+    change = f"{abs(more)} {'more' if more > 0 else 'fewer'} uncovered than" if more else "as many uncovered as"
+    short = f"{many(step.short_by, unit)} short: " if step.short_by else ""
+    how = f"{short}{change} at {step.commit[:12]}{allowed}"
     return f"| no regression | {step.now} % | {step.before} % | {how} | {verdict(step.passed)} |"
 
 

@@ -8,7 +8,7 @@ from ci_kit.coverage_combine.changed import Changed
 from ci_kit.coverage_combine.compared import Compared
 from ci_kit.coverage_combine.result import Result
 from ci_kit.coverage_combine.untouched import Shift, Untouched
-from ci_kit.coverage_combine.wording import counted, many, places, uncovered
+from ci_kit.coverage_combine.wording import counted, in_files, many, places, uncovered, way_legend
 from ci_kit.markdown import code, text
 
 FILES_SHOWN = 15
@@ -31,15 +31,16 @@ def _patch(changed: Changed, unit: str) -> list[str]:
     open_files.sort(key=lambda file: (file.counts.covered - file.counts.counted, file.path))
     whole = len(changed.patch.files) - len(open_files)
     share = f"{counts.covered} of {many(counts.counted, f'changed {unit}')} are covered ({counts} %)"
-    said = ["### Changed lines", "", text(f"{share}, in {_files(len(changed.patch.files))}. {since}"), ""]
+    said = ["### Changed lines", "", text(f"{share}, in {in_files(len(changed.patch.files))}. {since}"), ""]
     rows = [
         f"| {code(file.path)} | {file.counts.covered} of {file.counts.counted} | {text(uncovered(file))} |"
         for file in open_files[:FILES_SHOWN]
     ]
     more = len(open_files) - FILES_SHOWN
-    rest = [f"{_files(more)} more in the report"] if more > 0 else []
-    rest += [f"{_files(whole)} wholly covered"] if whole and rows else []
+    rest = [f"{in_files(more)} more in the report"] if more > 0 else []
+    rest += [f"{in_files(whole)} wholly covered"] if whole and rows else []
     tail = [text(f"Beside these: {', '.join(rest)}."), ""] if rest else []
+    tail += way_legend(rows)
     head = [f"| file | changed {unit} covered | uncovered |", "|:--|--:|:--|"]
     return [*said, *([*head, *rows, "", *tail] if rows else [])]
 
@@ -48,7 +49,7 @@ def _since(compared: Compared) -> list[str]:
     step, shifted = compared.regression, compared.untouched
     if step is None:
         return []
-    said = ["### Since the last record", "", text(" ".join(step.sentences)), ""]
+    said = ["### Since the last recorded commit", "", text(" ".join(step.sentences)), ""]
     lost = [f"{code(loss.path)} ({loss.more})" for loss in step.lost] if not step.passed else []
     if lost:
         said += [f"Files with more uncovered than then: {', '.join(lost)}.", ""]
@@ -58,7 +59,7 @@ def _since(compared: Compared) -> list[str]:
 def _untouched(shifted: Untouched) -> list[str]:
     said = []
     if shifted.recounted:
-        what = f"Of {_files(len(shifted.recounted))} whose text is the same other lines count than then"
+        what = f"Of {in_files(len(shifted.recounted))} whose text is the same other lines count than then"
         said += [text(f"{what}: the configuration, Python or coverage changed. They are left out here."), ""]
     if not shifted.files:
         return [*said, "In lines that were not touched since then, coverage is the same.", ""]
@@ -77,7 +78,8 @@ def _untouched(shifted: Untouched) -> list[str]:
         "|:--|:--|:--|",
         *rows,
         "",
-        *([f"{_files(more)} more in the report.", ""] if more > 0 else []),
+        *([f"{in_files(more)} more in the report.", ""] if more > 0 else []),
+        *way_legend(rows),
         *said,
     ]
 
@@ -86,7 +88,3 @@ def _sum(files: Sequence[Shift], which: str) -> str:
     lines = sum(len(getattr(file, f"{which}_lines")) for file in files)
     branches = sum(len(getattr(file, f"{which}_branches")) for file in files)
     return counted(lines, branches)
-
-
-def _files(count: int) -> str:
-    return f"{count} file{'' if count == 1 else 's'}"

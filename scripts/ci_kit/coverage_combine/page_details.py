@@ -9,7 +9,7 @@ from ci_kit.coverage_combine.advice import Advice
 from ci_kit.coverage_combine.blocks import Block
 from ci_kit.coverage_combine.numbers import FileCoverage
 from ci_kit.coverage_combine.result import Result
-from ci_kit.coverage_combine.wording import counted, many, place, uncovered
+from ci_kit.coverage_combine.wording import counted, many, place, uncovered, way_legend
 from ci_kit.markdown import cell, code, text
 
 GATES_ADVISED = 6
@@ -37,7 +37,8 @@ def advice(found: Result) -> list[str]:
     hidden = len(of) - BLOCKS_SHOWN
     tail = [f"The report has {hidden} more places.", ""] if hidden > 0 else []
     head = ["| cover | in | brings | tests, about | for |", "|:--|:--|:--|--:|:--|"]
-    return ["### Cover these first", "", *needs, *rest, "", *([*head, *rows, "", *tail] if rows else [])]
+    table = [*head, *rows, "", *tail, *way_legend(rows)] if rows else []
+    return ["### Cover these first", "", *needs, *rest, "", *table]
 
 
 def _need(given: Advice, unit: str) -> str:
@@ -65,6 +66,7 @@ def worst(found: Result) -> list[str]:
         *rows,
         "",
         *([f"{more} more files are not wholly covered; the report lists them.", ""] if more > 0 else []),
+        *way_legend(rows),
         "</details>",
         "",
     ]

@@ -27,6 +27,11 @@ def many(count: int, unit: str) -> str:
     return f"{count} {one if count == 1 else unit}"
 
 
+def in_files(count: int) -> str:
+    """`1 file`, `12 files`."""
+    return f"{count} file{'' if count == 1 else 's'}"
+
+
 def margin(gate: Gate, unit: str) -> str:
     """How far the counts are from the threshold, in lines and branches."""
     if not gate.counts.counted:
@@ -54,3 +59,9 @@ def place(block: Block) -> str:
 
 def _way(start: int, end: int) -> str:
     return f"{start}→{end if end > 0 else 'exit'}"
+
+
+def way_legend(rows: Iterable[str]) -> list[str]:
+    """What an arrow means, where one is shown."""
+    said = "An arrow is a branch that was never taken: from the one line to the other, or out of the function."
+    return [said, ""] if any("→" in row for row in rows) else []
