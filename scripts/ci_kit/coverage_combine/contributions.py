@@ -25,6 +25,7 @@ Lines = Mapping[str, int]
 
 _ARCS = "SELECT file_id, group_concat(fromno) || ',' || group_concat(tono) FROM arc GROUP BY file_id"
 _LINES = "SELECT file_id, numbits FROM line_bits"
+KEPT = 4
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class _Reading:
     def __init__(self, places: Mapping[str, str], report: Mapping[str, Mapping[str, Any]]) -> None:
         self._places = places
         self._report = report
-        self._latest: dict[str, tuple[object, int]] = {}
+        self._known: dict[str, dict[str | bytes, int]] = defaultdict(dict)
 
     def leg(self, copies: Iterable[Path]) -> Lines:
         found: dict[str, int] = defaultdict(int)
@@ -89,10 +90,12 @@ class _Reading:
         return found
 
     def _lines(self, place: str, held: str | bytes) -> int:
-        known, lines = self._latest.get(place, (None, 0))
-        if known != held:
+        known = self._known[place]
+        lines = known.get(held)
+        if lines is None:
             lines = covered(self._report[place], _numbers(held))
-            self._latest[place] = held, lines
+            if len(known) < KEPT:
+                known[held] = lines
         return lines
 
 
