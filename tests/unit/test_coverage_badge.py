@@ -92,6 +92,8 @@ def test_the_sparkline(values: tuple[int, ...], line: str) -> None:
 def test_the_chart_has_the_gate_in_it() -> None:
     lines = chart(points(8012, 9000, 9135), 85)
     assert lines[0] == "```mermaid"
+    assert lines[2] == "xychart-beta"
+    assert "plotColorPalette" in lines[1], "Mermaid's own first colour can hardly be seen on white"
     assert '    x-axis ["-2", "-1", "0"]' in lines
     assert '    y-axis "percent" 79 --> 93' in lines
     assert "    line [80.12, 90, 91.35]" in lines

@@ -9,6 +9,8 @@ LEAST_POINTS = 3
 LEAST_SPAN = 100
 """Hundredths of a percent that the sparkline is high at least, so that noise does not look like a mountain."""
 _BARS = "▁▂▃▄▅▆▇█"
+# The totals blue, the gate red: of Mermaid's own colours the first can hardly be seen on white.
+_COLOURS = '%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#1f6feb, #cf222e"}}}}%%'
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ def chart(points: Sequence[Point], threshold: float) -> list[str]:
     axis = ", ".join(f'"{index - len(values) + 1}"' for index in range(len(values)))
     return [
         "```mermaid",
+        _COLOURS,
         "xychart-beta",
         f'    title "Coverage in percent, commit by commit, and the gate at {threshold:g} %"',
         f"    x-axis [{axis}]",
