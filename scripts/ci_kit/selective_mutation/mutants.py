@@ -59,9 +59,10 @@ class Ignored:
 class Generated:
     """The mutants of a set of files, by path and place, and everything that was left out.
 
-    `dropped` counts by reason (`does not compile`, `same bytecode`, `duplicate`, `over the cap`). `unmutated` are
-    (path, first line, last line) of wanted code lines for which no mutant exists. `ignored` are the comments met, those
-    without a reason too. `refused` names what could not be mutated, as path (or `path:line`) → why.
+    `dropped` counts by reason (`does not compile`, `same bytecode`, `duplicate`, `over the cap`, `too long a change`).
+    `unmutated` are (path, first line, last line) of wanted code lines for which no mutant exists. `ignored` are the
+    comments met, those without a reason too. `refused` names the files that could not be mutated (path → why).
+    `fell_back` says why mutmut's command line was asked instead of its operators; empty: it was not.
     """
 
     mutants: tuple[Mutant, ...]
@@ -69,6 +70,7 @@ class Generated:
     unmutated: tuple[tuple[str, int, int], ...]
     ignored: tuple[Ignored, ...] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
+    fell_back: str = ""
 
 
 def mutant_id(path: str, function: str, operator: str, before: str, after: str, occurrence: int) -> str:
