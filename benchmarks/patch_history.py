@@ -62,7 +62,7 @@ def diff_cover(folder: Path) -> Path:
 def measure(history: History, commit: str, python: Path, folder: Path) -> Mapping[str, Any] | None:
     """Check the commit out in the history's repository and run its tests there: the JSON report, the XML beside it.
 
-    None when nothing was measured. What fails in the tests is left to the project.
+    None when nothing was measured in time. What fails in the tests is left to the project.
     """
     root = history.repo
     folder.mkdir(parents=True, exist_ok=True)
@@ -84,10 +84,13 @@ def measure(history: History, commit: str, python: Path, folder: Path) -> Mappin
         ["run", "-m", "pytest", *QUIET], ["xml", "-q", "-o", str(folder / "coverage.xml")], ["json", "-q", "-o", str(folder / "coverage.json")],
     ]  # fmt: skip
     for task in tasks:
-        done = subprocess.run(
-            [str(python), "-m", "coverage", *task], cwd=root, env=env, stdin=subprocess.DEVNULL, capture_output=True,
-            timeout=LIMIT_SECONDS, check=False,
-        )  # fmt: skip
+        try:
+            done = subprocess.run(
+                [str(python), "-m", "coverage", *task], cwd=root, env=env, stdin=subprocess.DEVNULL, capture_output=True,
+                timeout=LIMIT_SECONDS, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return None
         if done.returncode and task[0] != "run":
             return None
     command("git", "checkout", "-q", "--force", ".", cwd=root)
