@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
-from xml.etree import ElementTree as ET
+from xml.sax.saxutils import escape, quoteattr
 
 from ci_kit.coverage_combine.numbers import Counts, FileCoverage, add
 
@@ -21,13 +21,18 @@ Branches = Mapping[int, list[tuple[int, bool]]]
 
 def cobertura(data: Mapping[str, Any], files: Iterable[FileCoverage], root: str) -> str:
     """The JSON report `data` as Cobertura XML, with the counts of `files`; a folder is a package. `root` is the checkout."""
+    return "".join(f"{line}\n" for line in _document(data, files, root))
+
+
+def _document(data: Mapping[str, Any], files: Iterable[FileCoverage], root: str) -> Iterator[str]:
+    """As text from the start: a tree of so many lines takes more memory than everything else in the step."""
     packages: dict[str, list[FileCoverage]] = defaultdict(list)
     for file in files:
         packages[file.path.rpartition("/")[0].replace("/", ".") or "."].append(file)
     every = add(file.counts for found in packages.values() for file in found)
     branch = bool(data["meta"]["branch_coverage"])
-    top = ET.Element("coverage", _rates(every, branch))
-    top.attrib |= {
+    top = {
+        **_rates(every, branch),
         "version": data["meta"]["version"],
         "timestamp": _milliseconds(data["meta"]["timestamp"]),
         "lines-valid": str(every.lines),
@@ -35,33 +40,39 @@ def cobertura(data: Mapping[str, Any], files: Iterable[FileCoverage], root: str)
         "branches-valid": str(every.branches),
         "branches-covered": str(every.covered_branches),
     }
-    ET.SubElement(ET.SubElement(top, "sources"), "source").text = _xml(root)
-    within = ET.SubElement(top, "packages")
+    yield '<?xml version="1.0" encoding="utf-8"?>'
+    yield f"<coverage{_attributes(top)}>"
+    yield f"\t<sources>\n\t\t<source>{escape(_xml(root))}</source>\n\t</sources>\n\t<packages>"
     for name, found in sorted(packages.items()):
-        package = ET.SubElement(within, "package", {"name": _xml(name), **_rates(add(f.counts for f in found), branch)})
-        classes = ET.SubElement(package, "classes")
+        yield f"\t\t<package{_attributes({'name': name, **_rates(add(f.counts for f in found), branch)})}>\n\t\t\t<classes>"
         for file in found:
-            _class(classes, file, data["files"][file.path], branch)
-    ET.indent(top, "\t")
-    return ET.tostring(top, encoding="unicode", xml_declaration=True) + "\n"
+            yield from _class(file, data["files"][file.path], branch)
+        yield "\t\t\t</classes>\n\t\t</package>"
+    yield "\t</packages>\n</coverage>"
 
 
-def _class(classes: ET.Element, file: FileCoverage, part: Mapping[str, Any], branch: bool) -> None:
-    name = {"name": _xml(file.path.rpartition("/")[2]), "filename": _xml(file.path)}
-    found = ET.SubElement(classes, "class", {**name, **_rates(file.counts, branch)})
-    ET.SubElement(found, "methods")
-    lines, branches, missing = ET.SubElement(found, "lines"), _branches(part), set(part["missing_lines"])
+def _class(file: FileCoverage, part: Mapping[str, Any], branch: bool) -> Iterator[str]:
+    name = {"name": file.path.rpartition("/")[2], "filename": file.path}
+    yield f"\t\t\t\t<class{_attributes({**name, **_rates(file.counts, branch)})}>\n\t\t\t\t\t<methods/>\n\t\t\t\t\t<lines>"
+    branches, missing = _branches(part), set(part["missing_lines"])
     for number in sorted((*part["executed_lines"], *missing)):
-        line = ET.SubElement(lines, "line", {"number": str(number), "hits": str(int(number not in missing))})
-        if ways := branches.get(number):
-            taken = sum(was_taken for _, was_taken in ways)
-            line.attrib |= {
-                "branch": "true",
-                "condition-coverage": f"{100 * taken // len(ways)}% ({taken}/{len(ways)})",
-            }
-            if taken < len(ways):
-                ends = ("exit" if end < 0 else str(end) for end, was_taken in ways if not was_taken)
-                line.set("missing-branches", ",".join(ends))
+        ways = branches.get(number)
+        hits = int(number not in missing)
+        yield f'\t\t\t\t\t\t<line number="{number}" hits="{hits}"{_conditions(ways) if ways else ""}/>'
+    yield "\t\t\t\t\t</lines>\n\t\t\t\t</class>"
+
+
+def _conditions(ways: list[tuple[int, bool]]) -> str:
+    taken = sum(was_taken for _, was_taken in ways)
+    found = f' branch="true" condition-coverage="{100 * taken // len(ways)}% ({taken}/{len(ways)})"'
+    if taken == len(ways):
+        return found
+    ends = ("exit" if end < 0 else str(end) for end, was_taken in ways if not was_taken)
+    return f'{found} missing-branches="{",".join(ends)}"'
+
+
+def _attributes(found: Mapping[str, str]) -> str:
+    return "".join(f" {name}={quoteattr(_xml(value))}" for name, value in found.items())
 
 
 def lcov(data: Mapping[str, Any], files: Iterable[FileCoverage]) -> str:
