@@ -1,0 +1,90 @@
+"""The controls of a run: a change that changes nothing, and failures that the tests must notice."""
+
+from __future__ import annotations
+
+import ast
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from ci_kit.selective_mutation.covering import Choice, Covering
+from ci_kit.selective_mutation.mutants import Mutant
+
+RAISED = 'raise RuntimeError("a forced failure, made by ci-kit")'
+MOST = 5
+
+
+@dataclass(frozen=True)
+class Control:
+    """Text put into a file at `start` (in characters), and the tests that run the function around it."""
+
+    path: str
+    start: int
+    text: str
+    choice: Choice
+
+
+def controls(sources: Mapping[str, str], covering: Covering) -> tuple[Control | None, tuple[Control, ...]]:
+    """The no-op and up to `MOST` forced failures, in the functions that most tests run.
+
+    The no-op is None where no test runs any function of the files (path → text).
+    """
+    found = []
+    for path, text in sources.items():
+        for function in _functions(text):
+            choice = covering.choose(_at(path, text, function.body[0]))
+            if choice.direct:
+                found.append((len(choice.direct), path, text, function, choice))
+    found.sort(key=lambda each: -each[0])
+    raises = tuple(_control(path, text, function, RAISED, choice) for _, path, text, function, choice in found[:MOST])
+    if not found:
+        return None, ()
+    _, path, text, function, choice = found[0]
+    return _control(path, text, function, "pass", choice), raises
+
+
+def _control(path: str, text: str, function: ast.FunctionDef, statement: str, choice: Choice) -> Control:
+    first = function.body[0]
+    start = _offset(text, first.lineno, first.col_offset)
+    line = text.splitlines()[first.lineno - 1]
+    indent = line[: len(line) - len(line.lstrip())]
+    # A body on the line of its `def` has only simple statements, which a semicolon may follow.
+    between = "; " if first.lineno == function.lineno or text[start - len(indent) : start] != indent else f"\n{indent}"
+    return Control(path, start, statement + between, choice)
+
+
+def _functions(text: str) -> Iterator[ast.FunctionDef]:
+    """Plain functions and methods: what is decorated may never be called by its own name. Their bodies hold one line more
+    than a docstring, and are not generators, whose bodies run later.
+    """
+    tree = ast.parse(text)
+    bodies = [tree.body, *(node.body for node in tree.body if isinstance(node, ast.ClassDef))]
+    for node in (node for body in bodies for node in body):
+        if isinstance(node, ast.FunctionDef) and not node.decorator_list and not _is_generator(node):
+            yield node
+
+
+def _is_generator(function: ast.FunctionDef) -> bool:
+    return any(isinstance(node, ast.Yield | ast.YieldFrom) for node in ast.walk(function))
+
+
+def _at(path: str, text: str, statement: ast.stmt) -> Mutant:
+    """A stand-in that says where: the first statement that runs."""
+    return Mutant(
+        "", path, "f", 0, statement.lineno, statement.lineno, "", "", "", security=False, start=0, original=text
+    )
+
+
+@functools.lru_cache(maxsize=16)
+def _starts(text: str) -> tuple[int, ...]:
+    found = [0]
+    for line in text.split("\n")[:-1]:
+        found.append(found[-1] + len(line) + 1)
+    return tuple(found)
+
+
+def _offset(text: str, line: int, column: int) -> int:
+    """The place of a node in characters; its column counts bytes of UTF-8."""
+    start = _starts(text)[line - 1]
+    whole = text[start : text.find("\n", start) if "\n" in text[start:] else len(text)]
+    return start + len(whole.encode()[:column].decode())

@@ -1,0 +1,25 @@
+"""The pytest options of every run: the consumer's own stay, those that would interfere are overruled."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any, List, Mapping
+
+# Module of a plug-in → what makes it harmless. Given last, because pytest lets the later option win.
+_OVERRULING = {
+    "xdist": ("--numprocesses=0", "--dist=no"),
+    "pytest_cov": ("--no-cov",),
+    "pytest_rerunfailures": ("--reruns=0",),
+    "pytest_randomly": ("--randomly-seed=0", "--randomly-dont-reorganize"),
+    "pytest_benchmark": ("--benchmark-disable",),
+}
+
+
+def arguments(task: Mapping[str, Any], paths: List[str], *, stop: bool) -> List[str]:
+    """`paths` are test files from the project's folder; none means what the consumer's settings say."""
+    found = [*task["arguments"], "--tb=native", "-p", "no:cacheprovider"]
+    found += [f"--maxfail={1 if stop else 0}", f"--rootdir={task['root']}"] if task.get("root") else []
+    for module, words in _OVERRULING.items():
+        if find_spec(module) is not None:
+            found += words
+    return [*found, *(paths or task["default-paths"])]

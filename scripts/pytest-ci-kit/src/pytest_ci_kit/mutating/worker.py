@@ -1,0 +1,27 @@
+"""One worker process: it reads jobs as lines of JSON, does each in a forked child, and answers with a line."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from pytest_ci_kit.mutating.collected import Forking
+from pytest_ci_kit.mutating.fresh import Fresh
+from pytest_ci_kit.mutating.line import Line
+from pytest_ci_kit.mutating.options import arguments
+from pytest_ci_kit.mutating.processes import adopt_orphans, end_with_parent
+from pytest_ci_kit.mutating.task import Task
+
+
+def work(kind: str, task: Task, reading: int, writing: int, parent: int) -> None:
+    """Answer jobs until the supervisor closes the pipe."""
+    end_with_parent(parent)
+    adopt_orphans()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor hears it and ends its workers
+    line = Line(reading, writing)
+    if kind == "fork":
+        code = pytest.main(arguments(task, task["files"], stop=False), plugins=[Forking(task, line)])
+        line.answer(stopped=f"pytest ended with {int(code)} before the first mutant")
+        return
+    Fresh(task, line).serve()
