@@ -209,3 +209,17 @@ def test_a_narrowed_change_changes_the_same(before: str, after: str, around: str
     less = narrowed(text, change)
     assert text[: less.start] + less.after + text[less.end :] == around + after + around
     assert change.start <= less.start <= less.end <= change.end
+
+
+def test_a_statement_of_many_parts_is_cut_short_and_said() -> None:
+    call = "".join(f"    a{i},\n" for i in range(400))
+    generated = of(f"x = f(\n{call})\n")
+    assert generated.dropped["statement too long"] > 0
+    assert 100 < len(generated.mutants) < 700
+    assert generated.refused == {}
+
+
+def test_the_values_of_a_long_table_keep_their_mutants() -> None:
+    generated = of("X = {\n" + "".join(f"    'key{i}': {i} * 2,\n" for i in range(1500)) + "}\n", per_line=2)
+    assert {each.first_line for each in generated.mutants} == set(range(1, 1502))
+    assert generated.unmutated == ()

@@ -28,6 +28,14 @@ def code_of(text: str, statement: Statement, lines: Lines) -> Key | None:
         return None
 
 
+def is_value(text: str) -> bool:
+    """Whether it is a constant, such as `1`, `"a"` or `None`."""
+    try:
+        return isinstance(ast.parse(text.strip(), mode="eval").body, ast.Constant)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+
+
 def compiles(text: str) -> bool:
     """Whether a whole file does."""
     try:

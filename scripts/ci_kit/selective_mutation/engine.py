@@ -20,7 +20,7 @@ class Engine:
     fell_back: str = ""
 
     def changes(self, path: str, lines: Lines) -> tuple[list[Change], int]:
-        """Every change in a file, and how many were too long to make.
+        """Every change in a file, and how many calls and `match` were too long to change in every part.
 
         Raises `CannotMutate` for a file that mutmut cannot read, `InfrastructureFailure` without a way to ask mutmut.
         """

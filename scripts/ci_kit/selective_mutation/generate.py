@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ci_kit.selective_mutation.bytecode import Key, code_of, compiles
+from ci_kit.selective_mutation.bytecode import Key, code_of, compiles, is_value
 from ci_kit.selective_mutation.change import CannotMutate, Change
 from ci_kit.selective_mutation.engine import Engine
 from ci_kit.selective_mutation.ignoring import Ignore, ignores
@@ -19,7 +19,8 @@ from ci_kit.selective_mutation.scopes import Scopes, Statement
 from ci_kit.selective_mutation.text import BOM
 
 BROKEN, SAME, DUPLICATE = "does not compile", "same bytecode", "duplicate"
-LONG, CAPPED = "too long a change", "over the cap"
+LONG, CAPPED = "statement too long", "over the cap"
+MOST_COMPILED = 4_000_000  # characters, for all mutants of one statement: some two seconds
 MOST_LINES = 50_000  # of one file: reading it takes time and memory for each
 
 
@@ -149,12 +150,18 @@ class _Judge:
         self._scopes = scopes
         self._codes: dict[int, tuple[Key | None, set[Key]]] = {}
         self._texts: set[tuple[int, int, str]] = set()
+        self._compiled: Counter[int] = Counter()
 
     def why_not(self, change: Change, statement: Statement) -> str:
         """A reason, or nothing."""
         if (change.start, change.end, change.after) in self._texts:
             return DUPLICATE
         self._texts.add((change.start, change.end, change.after))
+        self._compiled[statement.start] += statement.end - statement.start
+        if self._compiled[statement.start] > MOST_COMPILED:
+            # Not compiled any more: of these only a value that becomes another value is sure to compile.
+            before = self._scopes.lines.text[change.start : change.end]
+            return "" if is_value(before) and is_value(change.after) else LONG
         lines = self._scopes.lines
         before = lines.text[statement.start : change.start]
         after = lines.text[change.end : statement.end]

@@ -59,7 +59,7 @@ class Ignored:
 class Generated:
     """The mutants of a set of files, by path and place, and everything that was left out.
 
-    `dropped` counts by reason (`does not compile`, `same bytecode`, `duplicate`, `over the cap`, `too long a change`).
+    `dropped` counts by reason (`does not compile`, `same bytecode`, `duplicate`, `over the cap`, `statement too long`).
     `unmutated` are (path, first line, last line) of wanted code lines for which no mutant exists. `ignored` are the
     comments met, those without a reason too. `refused` names the files that could not be mutated (path → why).
     `fell_back` says why mutmut's command line was asked instead of its operators; empty: it was not.

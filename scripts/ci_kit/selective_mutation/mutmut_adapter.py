@@ -25,7 +25,7 @@ from mutmut.mutation.pragma_handling import PragmaParseError, get_ignored_lines
 from ci_kit.selective_mutation.change import CannotMutate, Change, InternalsChanged, narrowed
 from ci_kit.selective_mutation.text import Lines
 
-LONGEST = 20_000  # of one changed node, in characters: a call with a thousand arguments has two thousand mutants
+MOST = 200_000  # parts written for one node: a call with a thousand arguments has two thousand mutants of as many
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ class FromMutmut:
 
 
 def mutmut_changes(path: str, lines: Lines) -> tuple[list[FromMutmut], int]:
-    """Every change that mutmut's operators make of a file, in mutmut's order, and how many were too long to make.
+    """Every change that mutmut's operators make of a file, in mutmut's order, and how many calls and `match` are too
+    long to change in every part.
 
     Raises `CannotMutate`, and `InternalsChanged` where mutmut does not behave as the pinned version does.
     """
@@ -57,6 +58,7 @@ class _Mutations:
         # Otherwise mutmut reads the settings of the folder that the kit happens to run in.
         configuration._config = SimpleNamespace(do_not_mutate_patterns=[])  # type: ignore[assignment] # noqa: SLF001
         self.operator: dict[int, str] = {}
+        self.cut_short = 0
         self.wrapper = MetadataWrapper(cst.parse_module(text), unsafe_skip_copy=True)
         visitor = _Everywhere(list(self._named(mutation_operators)), get_ignored_lines(path, text, self.wrapper))
         self.wrapper.visit(visitor)
@@ -66,7 +68,11 @@ class _Mutations:
         for kind, operator in operators:
 
             def with_name(node: cst.CSTNode, operator: Any = operator) -> Iterator[cst.CSTNode]:  # noqa: ANN401
-                for mutated in operator(node):
+                parts = len(getattr(node, "args", ())) + len(getattr(node, "cases", ()))
+                for made, mutated in enumerate(operator(node), start=1):
+                    if made * parts > MOST:
+                        self.cut_short += 1
+                        return
                     self.operator[id(mutated)] = operator.__name__.removeprefix("operator_").replace("_", "-")
                     yield mutated
 
@@ -92,14 +98,10 @@ def _placed(found: _Mutations, lines: Lines) -> tuple[list[FromMutmut], int]:
     module.visit(indents)
     text = lines.text
     changes: list[FromMutmut] = []
-    too_long = 0
     for mutation in found.mutations:
         node, place = mutation.original_node, places[mutation.original_node]
         start = lines.at(place.start.line, place.start.column)
         end = lines.at(place.end.line, place.end.column)
-        if end - start > LONGEST:
-            too_long += 1
-            continue
         indent = indents.found[id(node)]
         if _written(module, node, indent) != text[start:end]:
             raise InternalsChanged(f"a {type(node).__name__} on line {place.start.line} is not where mutmut puts it")
@@ -107,7 +109,7 @@ def _placed(found: _Mutations, lines: Lines) -> tuple[list[FromMutmut], int]:
         operator = found.operator[id(mutation.mutated_node)]
         own = _is_run_by_mutmut(mutation.contained_by_top_level_function)
         changes.append(FromMutmut(narrowed(text, Change(start, end, after, operator)), own))
-    return changes, too_long
+    return changes, found.cut_short
 
 
 def _is_run_by_mutmut(function: cst.CSTNode | None) -> bool:
