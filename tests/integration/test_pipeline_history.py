@@ -194,7 +194,7 @@ def of_commit(commit: str, missing: list[str]) -> dict[str, Any]:
     lines, none = {"covered": covered, "counted": 10}, {"covered": 0, "counted": 0}
     counts = {"percent": 10.0 * covered, "covered": covered, "counted": 10, "lines": lines, "branches": none}
     leg = {"tier": "unit", "python": VERSION, "shard": {"index": 1, "count": 1}, "attempt": 1, "data-files": 1,
-           "bytes": 1, "measured-files": 1}  # fmt: skip
+           "bytes": 1, "measured-files": 1, "files-run": 1, "lines-run": 1, "lines-run-alone": 1}  # fmt: skip
     return {
         "commit": commit,
         "total": counts,

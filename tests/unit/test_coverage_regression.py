@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 from ci_kit.coverage_combine.ancestor import Ancestor
 from ci_kit.coverage_combine.numbers import Counts, FileCoverage
-from ci_kit.coverage_combine.regression import Regression, comparable, judge_regression
+from ci_kit.coverage_combine.regression import Comparable, Regression, comparable, judge_regression
 from ci_kit.history_coverage import CoverageRecord, FileRecord, leg_name
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -149,23 +149,29 @@ def test_branches_count_like_lines() -> None:
     assert (found.before, found.short_by) == (Counts(10, 10, 3, 4), 1)
 
 
-def record(*legs: str, branch: bool = False) -> CoverageRecord:
-    return CoverageRecord("a" * 40, "", {}, frozenset(legs), branch=branch)
+def record(*legs: str, branch: bool = False, of: str = "a") -> CoverageRecord:
+    return CoverageRecord(of * 40, "", {}, frozenset(legs), branch=branch)
 
 
 def test_what_rests_on_tests_that_did_not_run_here_is_not_compared() -> None:
-    narrow, wide = record(UNIT), record(UNIT, SLOW)
-    assert comparable([narrow, wide], [UNIT, SLOW], branch=False).records == (narrow, wide)
-    assert comparable([narrow, wide], [UNIT, SLOW], branch=False).left_out is None
-    found = comparable([narrow, wide], [UNIT], branch=False)
-    assert found.records == (narrow,)
-    assert found.left_out == (
-        "1 record of earlier commits left out: it rests on slow · Python 3.12 too, which did not run here. "
-        "To compare, let `depth` give this kind of event the same tiers and Pythons as the default branch."
+    narrow, wide = record(UNIT), record(UNIT, SLOW, of="b")
+    assert comparable([narrow, wide], [UNIT, SLOW], branch=False) == Comparable((narrow, wide), None)
+    assert comparable([narrow, wide], [UNIT], branch=False) == Comparable(
+        (narrow,),
+        "1 earlier commit left out: it rests on slow · Python 3.12 too, which did not run here. To compare, let `depth` "
+        "give this kind of event the tiers and Pythons of pull requests.",
     )
 
 
+@pytest.mark.parametrize("turn", [1, -1])
+def test_of_the_records_of_a_commit_the_widest_that_fits_is_compared(turn: int) -> None:
+    """The default branch leaves one of all its tests and one of those that a pull request runs."""
+    both = [record(UNIT), record(UNIT, SLOW)][::turn]
+    assert comparable(both, [UNIT], branch=False) == Comparable((record(UNIT),), None)
+    assert comparable(both, [UNIT, SLOW], branch=False) == Comparable((record(UNIT, SLOW),), None)
+
+
 def test_branches_are_not_compared_with_lines_alone() -> None:
-    found = comparable([record(UNIT), record(UNIT, branch=True), record(UNIT)], [UNIT], branch=True)
-    assert found.records == (record(UNIT, branch=True),)
-    assert found.left_out == "2 records of earlier commits left out: branches counted in only one of the two."
+    found = comparable([record(UNIT), record(UNIT, branch=True, of="b"), record(UNIT, of="c")], [UNIT], branch=True)
+    assert found.records == (record(UNIT, branch=True, of="b"),)
+    assert found.left_out == "2 earlier commits left out: branches counted in only one of the two."

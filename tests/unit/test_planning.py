@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from ci_kit.config import Config, Coverage, Depth, Tier
+from ci_kit.depth import pythons_of, tiers_of
 from ci_kit.discovery import TestFile
 from ci_kit.errors import CallerMistake
 from ci_kit.github import Event
@@ -15,9 +16,7 @@ from ci_kit.pipeline.planning import (
     fetch_depth,
     keeps_history,
     make_plan,
-    pythons_of,
     single_tier,
-    tiers_of,
     unassigned,
 )
 from ci_kit.plan import AFTER, FIRST

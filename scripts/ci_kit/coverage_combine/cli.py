@@ -20,6 +20,7 @@ from ci_kit.coverage_combine.compared import Measured
 from ci_kit.coverage_combine.contributions import Contribution, contributions
 from ci_kit.coverage_combine.delivery import Problem
 from ci_kit.coverage_combine.judged import Asked, judge_all
+from ci_kit.coverage_combine.narrow import legs_of_pull_requests, measure_narrow
 from ci_kit.coverage_combine.proof import Proven
 from ci_kit.coverage_combine.result import NAME, Result, Untrusted, numberless_report
 from ci_kit.coverage_combine.settings import read_settings
@@ -31,6 +32,7 @@ from ci_kit.history import newest
 from ci_kit.history_coverage import leg_name
 from ci_kit.inputs import boolean, choice, path, percentage, setting, short_name, text
 from ci_kit.plan import read_plan
+from ci_kit.project import read_project
 from ci_kit.report import report_folder, write_report, write_text
 from ci_kit.tools import Tools, Verb
 
@@ -117,7 +119,8 @@ def _combine(
     base = base_of(here, tools, inputs.base or None, wanted=asked.patch)
     pythons = [leg.delivery.leg.python for leg in proven]
     with inside(here), tools.workflow.foreign_output():
-        combined = Combined(here, scratch / "combined", read_settings(here, tools.environ))
+        settings = read_settings(here, tools.environ)
+        combined = Combined(here, scratch / "combined", settings)
         combined.combine(proven)
         if changed_there := changed_sources(proven, combined.places, here):
             raise Untrusted(changed_there)
@@ -132,6 +135,8 @@ def _combine(
         title = f"{inputs.name}: coverage of {tools.event.repository or here.name} {tools.event.sha[:12]}".strip()
         html = wants_html(inputs.html, failed=judged.failures > 0, waits=tools.event.name in WAITED_FOR)
         written = reports.write_others(combined, analysis, temp / "coverage", pythons, title if html else None)
+        fewer = _legs_of_pull_requests(proven, config, here, tools, partial=partial)
+        narrow = measure_narrow(fewer, here, scratch, settings)
     gate, picture = judged.judgement.total, temp / "coverage" / BADGE
     write_text(picture, badge(gate.counts, gate.threshold, passed=not judged.failures))
     return Result(
@@ -145,11 +150,21 @@ def _combine(
         empty=tuple(d.leg for d in chosen.deliveries if d.manifest is None),
         written=written,
         badge=picture,
+        narrow=narrow,
         notes=(*chosen.notes, *combined.notes, *_interpreter_notes(pythons), *_idle(brought), *judged.notes),
         python=PYTHON,
         coverage=coverage.__version__,
         seconds=tools.clock.monotonic() - started,
     )
+
+
+def _legs_of_pull_requests(
+    proven: list[Proven], config: Config, here: Path, tools: Tools, *, partial: bool
+) -> tuple[Proven, ...]:
+    """Only what the history will remember is worth a second analysis."""
+    if partial or config.history == "none" or not tools.event.on_default_branch:
+        return ()
+    return legs_of_pull_requests(proven, config, read_project(here))
 
 
 def _measured(analysis: reports.Analysis, proven: list[Proven]) -> Measured:

@@ -54,22 +54,28 @@ class Comparable:
 def comparable(records: Sequence[CoverageRecord], legs: Collection[str], *, branch: bool) -> Comparable:
     """Leave out what was measured in another way: with or without branches, or by tests that this run did not run.
 
-    More tests than then are no objection: they cannot lower anything. `legs` as `history_coverage.leg_name` gives them.
+    More tests than then are no objection: they cannot lower anything. Of several records of a commit the one that rests
+    on most tests stays. `legs` as `history_coverage.leg_name` gives them.
     """
     same = [record for record in records if record.branch == branch]
-    usable = tuple(record for record in same if record.legs <= set(legs))
-    if len(usable) == len(records):
-        return Comparable(usable, None)
-    count = len(records) - len(usable)
+    usable: dict[str, CoverageRecord] = {}
+    for record in same:
+        known = usable.get(record.commit)
+        if record.legs <= set(legs) and (known is None or len(record.legs) >= len(known.legs)):
+            usable[record.commit] = record
+    others = [record for record in records if record.commit not in usable]
+    count = len({record.commit for record in others})
+    if not count:
+        return Comparable(tuple(usable.values()), None)
     one = count == 1
-    if len(same) > len(usable):
-        missing = sorted(set().union(*(record.legs for record in same)) - set(legs))
+    missing = sorted(set().union(*(record.legs for record in others if record.branch == branch)) - set(legs))
+    if missing:
         more = f" and {len(missing) - MOST_LEGS} more" if len(missing) > MOST_LEGS else ""
         why = f"{'it rests' if one else 'they rest'} on {', '.join(missing[:MOST_LEGS])}{more} too, which did not run here. "
-        why += "To compare, let `depth` give this kind of event the same tiers and Pythons as the default branch"
+        why += "To compare, let `depth` give this kind of event the tiers and Pythons of pull requests"
     else:
         why = "branches counted in only one of the two"
-    return Comparable(usable, f"{count} record{'' if one else 's'} of earlier commits left out: {why}.")
+    return Comparable(tuple(usable.values()), f"{count} earlier commit{'' if one else 's'} left out: {why}.")
 
 
 def judge_regression(

@@ -11,6 +11,7 @@ from ci_kit.coverage_combine.contributions import Contribution
 from ci_kit.coverage_combine.delivery import Problem
 from ci_kit.coverage_combine.gates import Gate
 from ci_kit.coverage_combine.judged import Judged
+from ci_kit.coverage_combine.narrow import Narrow
 from ci_kit.coverage_combine.numbers import Counts, FileCoverage
 from ci_kit.coverage_combine.proof import Proven
 from ci_kit.coverage_combine.reports import Written
@@ -39,6 +40,7 @@ class Result:
     """One number, all that it rests on, and what is judged of it.
 
     `contributions` are those of the `proven` legs, in their order; `empty` are legs without tests, and so without data.
+    `narrow` is, on the default branch, what a pull request's legs alone cover, where these are fewer.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Result:
     coverage: str
     seconds: float
     badge: Path
+    narrow: Narrow | None = None
 
     @property
     def counts(self) -> Counts:
@@ -83,6 +86,7 @@ class Result:
             "not-judged": list(self.judged.judgement.not_judged),
             "legs": [_leg(leg, brought) for leg, brought in zip(self.proven, self.contributions, strict=True)],
             "files": [file_json(file) for file in self.files],
+            "as-pull-request": self.narrow.as_json() if self.narrow else None,
             **judged_json(self.judged),
             "analysis": {
                 "python": self.python,
@@ -114,6 +118,7 @@ def numberless_report(name: str, commit: str, problems: Sequence[Problem], notes
         "not-judged": [],
         "legs": [],
         "files": [],
+        "as-pull-request": None,
         **nothing_judged(),
         "analysis": None,
         "written": None,

@@ -16,13 +16,14 @@ from pathlib import Path
 
 from ci_kit import inputs
 from ci_kit.config import Config, load_config
+from ci_kit.depth import tiers_of
 from ci_kit.errors import CallerMistake, Exit
 from ci_kit.github import Annotation, without_runners_own
 from ci_kit.inputs import setting
 from ci_kit.markdown import code
 from ci_kit.markdown import text as plain
-from ci_kit.pipeline import planning
 from ci_kit.pipeline.collecting import Collected, collect
+from ci_kit.pipeline.planning import event_kind
 from ci_kit.process import Completed
 from ci_kit.project import read_project
 from ci_kit.report import report_folder, write_report
@@ -112,7 +113,7 @@ def run(given: LintInputs, tools: Tools) -> int:
         environ["PATH"] = f"{given.venv / 'bin'}:{environ.get('PATH', '')}"
     done = [_run(command, root, environ, tools) for command in commands]
     _say(done, tools)
-    tiers = () if given.single else planning.tiers_of(config, planning.event_kind(tools.event))
+    tiers = () if given.single else tiers_of(config, event_kind(tools.event))
     collected = list(collect(tiers, root, environ, tools))
     _say_collected(collected, tools)
     report = write_report(report_folder(tools.environ), "lint", _report(given.name, done, collected, tools))

@@ -14,9 +14,9 @@ from ci_kit.affected_map import FILE_NAME, read_map, write_map
 from ci_kit.affected_plan import ALL, TestChoice
 from ci_kit.affected_tree import read_tree
 from ci_kit.config import Config
+from ci_kit.depth import pythons_of
 from ci_kit.errors import InfrastructureFailure
 from ci_kit.github import Event
-from ci_kit.pipeline import planning
 from ci_kit.plan import Plan
 from ci_kit.process import Runner
 from ci_kit.project import Project
@@ -40,7 +40,7 @@ def choose(
     if config.test.select == ALL:
         return TestChoice()
     if event.on_default_branch and config.history != "none":
-        return TestChoice(record=planning.pythons_of(config, project, "pull-request"))
+        return TestChoice(record=pythons_of(config, project, "pull-request"))
     if not event.is_pull_request:
         return TestChoice()
     known, why = (None, NO_HISTORY) if config.history == "none" else read_map(history / FILE_NAME)

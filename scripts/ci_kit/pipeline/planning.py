@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ci_kit.config import Config, Depth, Tier
+from ci_kit.config import Config, Tier
+from ci_kit.depth import pythons_of, tiers_of
 from ci_kit.errors import CallerMistake
 from ci_kit.github import Event
 from ci_kit.plan import AFTER, FIRST, Plan, service_mapping
-from ci_kit.project import Project, default_python, newest
+from ci_kit.project import Project
 from ci_kit.seed import seed_of
 from ci_kit.shard_count import Terms, billed_minutes
-from ci_kit.tier_plan import DEFAULT_TIER, TierFiles, plan_tier, tiers_or_default
+from ci_kit.tier_plan import DEFAULT_TIER, TierFiles, plan_tier
 
 MOST_LEGS = 256
 HISTORY_DEPTH = 50
@@ -27,30 +28,10 @@ def event_kind(event: Event) -> str:
     return "default-branch" if event.on_default_branch else "other"
 
 
-def tiers_of(config: Config, kind: str) -> tuple[Tier, ...]:
-    """The tiers that this kind of event runs. Without `depth`, other branches run the first tier, the rest all."""
-    tiers = tiers_or_default(config.tiers)
-    depth = config.depth.get(kind, Depth((tiers[0].name,) if kind == "other" else None, None))
-    chosen = tuple(tier for tier in tiers if depth.tiers is None or tier.name in depth.tiers)
-    names = {tier.name for tier in chosen}
-    return tuple(tier if tier.after in names else replace(tier, after=None) for tier in chosen)
-
-
 def tiers_to_run(config: Config, event: Event, *, single: bool) -> tuple[Tier, ...]:
     """The tiers of this run, all as one when it is a single job."""
     tiers = tiers_of(config, event_kind(event))
     return single_tier(config, tiers) if single else tiers
-
-
-def pythons_of(config: Config, project: Project, kind: str) -> tuple[str, ...]:
-    """The Python versions that this kind of event runs. Without `depth`, the default branch runs all, the rest the newest."""
-    versions = config.python or (default_python(project),)
-    depth = config.depth.get(kind)
-    asked = depth.python if depth else (None if kind == "default-branch" else ("newest",))
-    if asked is None:
-        return versions
-    chosen = {newest(versions) if version == "newest" else version for version in asked}
-    return tuple(version for version in versions if version in chosen)
 
 
 def single_tier(config: Config, tiers: Sequence[Tier]) -> tuple[Tier, ...]:

@@ -28,7 +28,9 @@ def remember_coverage(
         return history, f"The coverage of this commit is not kept: {why}."
     _, lost = read_records(history.coverage)
     try:
-        packed = add_record(history.coverage, record_of(report, now))
+        packed = history.coverage
+        for record in records_of(report, now):
+            packed = add_record(packed, record)
         return replace(history, coverage=packed), " ".join(filter(None, (lost, "The coverage of this commit is kept.")))
     except ValueError as error:
         return history, f"The coverage of this commit is not kept: {error}."
@@ -47,10 +49,13 @@ def _unfit(report: Mapping[str, Any], jobs: Mapping[str, str], *, partial: bool)
     return ""
 
 
-def record_of(report: Mapping[str, Any], now: datetime) -> CoverageRecord:
-    """The record of a report with a number. Raises `ValueError` where its counts contradict each other."""
+def records_of(report: Mapping[str, Any], now: datetime) -> list[CoverageRecord]:
+    """The records of a report with a number: of all legs, and of those that a pull request runs where these are fewer.
+
+    Raises `ValueError` where counts contradict each other.
+    """
     analysis = report["analysis"] or {}
-    return CoverageRecord(
+    whole = CoverageRecord(
         commit=report["commit"],
         at=now.isoformat(timespec="seconds"),
         files={file["path"]: _file(file) for file in report["files"]},
@@ -62,6 +67,11 @@ def record_of(report: Mapping[str, Any], now: datetime) -> CoverageRecord:
             gate["name"]: (gate["covered"], gate["counted"]) for gate in report["gates"] if gate["kind"] == "component"
         },
     )
+    narrow = report["as-pull-request"]
+    if narrow is None:
+        return [whole]
+    files = {file["path"]: _file(file) for file in narrow["files"]}
+    return [whole, replace(whole, files=files, legs=frozenset(narrow["legs"]), components={})]
 
 
 def _file(data: Mapping[str, Any]) -> FileRecord:
