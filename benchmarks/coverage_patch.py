@@ -26,9 +26,9 @@ from affected_history import History, environment, from_clone, from_releases
 from common import ROOT, Options, read_options, report, table
 
 sys.path.insert(0, str(ROOT / "scripts"))
+from ci_kit.base import NoBase, find_base
 from ci_kit.changes import FileChange, read_changes
 from ci_kit.clock import SystemClock
-from ci_kit.coverage_combine.base import NoBase, find_base
 from ci_kit.coverage_combine.numbers import FileCoverage
 from ci_kit.coverage_combine.patch import changed_statements, patch, read_source
 from ci_kit.github import Event, Workflow

@@ -94,6 +94,20 @@ def read_changes(here: Path, base: str, tools: Tools) -> dict[str, FileChange]:
             ) from error
 
 
+def read_names(here: Path, base: str, tools: Tools) -> tuple[str, ...]:
+    """The paths, relative to the folder `here`, that differ between the commit `base` and the files here.
+
+    Deleted files are among them, and of a renamed file both names; files that git does not track are not. Raises
+    `KitError` when git cannot tell.
+    """
+    with tempfile.TemporaryDirectory(prefix="changes-") as folder:
+        file = Path(folder, "names")
+        options = ("--name-only", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=all", "--relative")
+        argv = ["git", "diff", *options, f"--output={file}", "--end-of-options", base, "--"]
+        run_checked(tools.runner, argv, what="git diff", cwd=here, timeout_seconds=TIMEOUT_SECONDS, env=tools.environ)
+        return tuple(os.fsdecode(name) for name in file.read_bytes().split(b"\0") if name)
+
+
 def parse(lines: Iterable[bytes]) -> Iterator[FileChange]:
     """The files of a `git diff --unified=0`, with prefixes `a/` and `b/`."""
     part: list[bytes] = []

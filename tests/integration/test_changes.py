@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from ci_kit.changes import FileChange, Hunk, read_changes
+from ci_kit.changes import FileChange, Hunk, read_changes, read_names
 from ci_kit.errors import InfrastructureFailure
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -203,6 +203,15 @@ def test_a_large_change_is_read_whole(tmp_path: Path) -> None:
     repository.commit({"a.py": "".join(f"value_{number} = {-number if number % 2 else number}\n" for number in every)})
     change = read_changes(tmp_path, base, step(tmp_path))["a.py"]
     assert change.changed_lines() == frozenset(range(1, 30_001, 2))
+
+
+def test_names_of_all_that_differs(tmp_path: Path) -> None:
+    repository = Repository(tmp_path)
+    base = repository.commit({"a/b.py": TEN, "a/same.py": TEN, "a/gone.py": TEN, "other.py": TEN, "a/é x.py": TEN})
+    repository.commit({"a/gone.py": None, "a/b.py": "x", "other.py": "x", "a/new.py": TEN, "a/é x.py": ""})
+    assert read_names(tmp_path / "a", base, step(tmp_path)) == ("b.py", "gone.py", "new.py", "é x.py")
+    with pytest.raises(InfrastructureFailure, match="git diff ended"):
+        read_names(tmp_path, "--output=/dev/null", step(tmp_path))
 
 
 def test_an_unknown_commit_is_said(tmp_path: Path) -> None:

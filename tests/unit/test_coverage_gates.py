@@ -5,8 +5,8 @@ from ci_kit.config import Component, Coverage
 from ci_kit.coverage_combine.gates import judge
 from ci_kit.coverage_combine.numbers import Counts, FileCoverage
 from ci_kit.coverage_combine.patch import Patch
-from ci_kit.coverage_combine.patterns import matches
 from ci_kit.errors import CallerMistake
+from ci_kit.patterns import matches
 
 FILES = [
     FileCoverage("src/core/a.py", Counts(95, 100, 0, 0)),

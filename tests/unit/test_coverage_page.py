@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ci_kit.base import Base
 from ci_kit.coverage_combine.advice import Advice
-from ci_kit.coverage_combine.base import Base
 from ci_kit.coverage_combine.blocks import Block
 from ci_kit.coverage_combine.changed import Changed
 from ci_kit.coverage_combine.compared import Compared

@@ -10,7 +10,7 @@ from ci_kit.config import Component
 from ci_kit.coverage_combine.blocks import Block, blocks
 from ci_kit.coverage_combine.gates import Gate
 from ci_kit.coverage_combine.numbers import FileCoverage
-from ci_kit.coverage_combine.patterns import matches
+from ci_kit.patterns import matches
 
 MOST_GATES = 20
 """So many are advised on; more are files under the floor, and each of these is its own advice."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ci_kit.base import Base, NoBase, find_base
 from ci_kit.changes import FileChange, read_changes
-from ci_kit.coverage_combine.base import Base, NoBase, find_base
 from ci_kit.coverage_combine.patch import Patch, patch, read_source
 from ci_kit.tools import Tools
 

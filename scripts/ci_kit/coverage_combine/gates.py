@@ -9,8 +9,8 @@ from typing import Literal
 from ci_kit.config import Component, Coverage
 from ci_kit.coverage_combine.numbers import Counts, FileCoverage, add
 from ci_kit.coverage_combine.patch import Patch
-from ci_kit.coverage_combine.patterns import matches
 from ci_kit.errors import CallerMistake
+from ci_kit.patterns import matches
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ci_kit.base import Base, NoBase
 from ci_kit.config import Config
 from ci_kit.coverage_combine.advice import Advice, advice_for, advice_on_regression
-from ci_kit.coverage_combine.base import Base, NoBase
 from ci_kit.coverage_combine.blocks import Block, blocks
 from ci_kit.coverage_combine.changed import Changed, changed_since
 from ci_kit.coverage_combine.compared import Compared, Measured, compare

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ci_kit.coverage_combine.base import Base, NoBase, find_base
+from ci_kit.base import Base, NoBase, find_base
 from integration.git_kit import Repository, step
 
 

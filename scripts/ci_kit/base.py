@@ -1,4 +1,4 @@
-"""Which commit a pull request's changed lines are counted from."""
+"""Which commit a change is counted from: of a pull request, a merge group, or as asked."""
 
 from __future__ import annotations
 
