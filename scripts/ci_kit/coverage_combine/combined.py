@@ -119,7 +119,8 @@ class Combined:
     def _find_places(self, names: AbstractSet[str], paths: Mapping[str, Sequence[str]]) -> dict[str, str]:
         """Where coverage's own mapping led each name: what it did not leave as it was is combined once more, tagged.
 
-        The line that is "run" in a file is the number of its name, so that the mapped file tells who it was.
+        The jump that is "run" in a file is the number of its name, so that the mapped file tells who it was. A jump is one
+        row of the data; a line would be a bit, behind as many bytes as its number asks for.
         """
         data = self.coverage.get_data()
         found = {name: name for name in names & data.measured_files()}
@@ -128,7 +129,7 @@ class Combined:
             return found
         folder = Path(data.data_filename()).parent
         tagged = CoverageData(str(folder / "tagged"))
-        tagged.add_lines({name: [number] for number, name in enumerate(others, 1)})
+        tagged.add_arcs({name: [(number, number)] for number, name in enumerate(others, 1)})
         tagged.write()
         tagged.close()
         again = _unconfigured(folder / "led")
@@ -136,7 +137,7 @@ class Combined:
         again.combine([str(folder / "tagged")], strict=True, keep=True)
         led = again.get_data()
         return found | {
-            others[number - 1]: place for place in led.measured_files() for number in led.lines(place) or ()
+            others[number - 1]: place for place in led.measured_files() for number, _ in led.arcs(place) or ()
         }
 
     def _touch(self, manifests: Iterable[Manifest]) -> None:
