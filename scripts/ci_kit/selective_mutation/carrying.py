@@ -90,7 +90,7 @@ def _functions(text: str) -> tuple[str, list[tuple[str, str, int, int]]] | None:
         body = "\n".join(ast.dump(statement) for statement in node.body)
         first = node.body[0].lineno
         if first == node.lineno:
-            return None  # on one line with its head, which runs at import
+            continue  # on one line with its head, which runs at import: it counts as the module's own
         found.append((node.name, body, first, node.end_lineno or first))
         node.body = []
     return ast.dump(tree), found

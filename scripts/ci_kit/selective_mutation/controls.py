@@ -45,8 +45,9 @@ def controls(sources: Mapping[str, str], covering: Covering) -> tuple[Control | 
 
 def _control(path: str, text: str, function: ast.FunctionDef, statement: str, choice: Choice) -> Control:
     first = function.body[0]
-    start = _offset(text, first.lineno, first.col_offset)
-    line = text.splitlines()[first.lineno - 1]
+    number = min([first.lineno, *(each.lineno for each in getattr(first, "decorator_list", ()))])
+    start = _offset(text, number, first.col_offset)
+    line = text.split("\n")[number - 1]
     indent = line[: len(line) - len(line.lstrip())]
     # A body on the line of its `def` has only simple statements, which a semicolon may follow.
     between = "; " if first.lineno == function.lineno or text[start - len(indent) : start] != indent else f"\n{indent}"

@@ -39,6 +39,7 @@ def cover(
         how = f"all {len(covering.tests)} tests ran unmutated"
     cache.covering = {
         "of": state.everything,
+        "trusted": [],
         "files": dict(state.files),
         "environment": state.environment,
         "sources": dict(sources),

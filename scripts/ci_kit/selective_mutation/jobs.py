@@ -35,8 +35,13 @@ def task_of(
     noop: Control,
     raises: Sequence[Control],
     limits: Limits,
+    *,
+    trusted: Sequence[tuple[str, int]] = (),
 ) -> dict[str, Any]:
-    """What the runner needs beside folders and files. `killers` has the test that noticed a mutant the last time."""
+    """What the runner needs beside folders and files. `killers` has the test that noticed a mutant the last time.
+
+    `trusted` are tests (worker's kind, number) that were seen green alone, with the same files.
+    """
     sets = Sets()
     numbers = {test.id: number for number, test in enumerate(covering.tests)}
     jobs = [_job(mutant, covering, sets, numbers.get(killers.get(mutant.id, ""))) for mutant in in_order(mutants)]
@@ -51,6 +56,7 @@ def task_of(
         "sets": sets.all(),
         "tests": [{"id": test.id, "file": test.file, "seconds": test.seconds} for test in covering.tests],
         "files": files if len(files) < len({test.file for test in covering.tests}) else [],
+        "trusted": [list(each) for each in trusted],
         "unforkable": covering.unforkable,
         "exec": bool(covering.unforkable),
         "modules": covering.modules,

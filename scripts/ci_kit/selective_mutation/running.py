@@ -80,9 +80,12 @@ def run_mutants(
         waiting = [mutant for mutant in mutants if mutant.id not in known and mutant.id not in reused]
         seconds = limits.budget_seconds - (time.monotonic() - started)
         killers = {m.id: killer for m in waiting if (killer := cache.killer(key_of(m, made_of.environment)))}
-        facts = _judge(waiting, killers, sources, covering, copies, limits, state / STREAM, seconds)
+        trusted = tuple((str(kind), int(number)) for kind, number in (cache.covering or {}).get("trusted", ()))
+        facts = _judge(waiting, killers, sources, covering, copies, limits, state / STREAM, seconds, trusted)
     verdicts = so_far(mutants, state)
     if cache_file is not None:
+        if cache.covering is not None and "trusted" in facts:
+            cache.covering["trusted"] = [each for each in facts["trusted"] if each[1] >= 0]
         _keep(mutants, verdicts, covering, cache, made_of)
         cache.write(cache_file)
     if all(verdict.status != "pending" for verdict in verdicts):
@@ -137,6 +140,7 @@ def _judge(
     limits: Limits,
     stream: Path,
     seconds: float,
+    trusted: Sequence[tuple[str, int]],
 ) -> dict[str, Any]:
     """Run the runner; the answer says how verdicts were made."""
     if not mutants or seconds <= 0:
@@ -149,7 +153,7 @@ def _judge(
         )
     copies.make(min(limits.workers or max(2, os.cpu_count() or 2), len(mutants)))
     answer = copies.folder / "judged.json"
-    task = task_of(mutants, killers, covering, noop, raises, limits)
+    task = task_of(mutants, killers, covering, noop, raises, limits, trusted=trusted)
     files = {"answer": str(answer), "verdicts": str(stream.absolute()), "targets": sorted(sources), "seconds": seconds}
     done = copies.run("judge", copies.write_task({**task, **files}), timeout_seconds=seconds + GRACE_SECONDS)
     if done.timed_out:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from types import FrameType
 from typing import List, Optional
 
+from pytest_ci_kit.mutating.processes import end_with_parent
 from pytest_ci_kit.mutating.task import Task, read_task
 
 
 def main(words: List[str]) -> None:
     """Do what the second word says."""
     task = read_task(words[0])
+    if words[1] in ("cover", "judge"):
+        signal.signal(signal.SIGTERM, _interrupt)
+        # Not at once: what tests started must be ended too.
+        end_with_parent(os.getppid(), signal.SIGTERM)
     if words[1] == "cover":
         from pytest_ci_kit.mutating.cover import run  # noqa: PLC0415 - needs coverage, which workers do not
 
@@ -21,7 +27,6 @@ def main(words: List[str]) -> None:
     elif words[1] == "judge":
         from pytest_ci_kit.mutating.supervise import Supervisor  # noqa: PLC0415 - starts no pytest
 
-        signal.signal(signal.SIGTERM, _interrupt)
         Supervisor(task).run()
     elif words[1] == "one":
         from pytest_ci_kit.mutating.forking import Voice  # noqa: PLC0415 - POSIX only

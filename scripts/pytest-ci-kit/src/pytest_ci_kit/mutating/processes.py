@@ -27,9 +27,9 @@ def adopt_orphans() -> None:
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def end_with_parent(parent: int) -> None:
-    """Be killed when the parent ends, however it ends. `parent` is its id, taken before the fork."""
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def end_with_parent(parent: int, by: int = signal.SIGKILL) -> None:
+    """Get a signal when the parent ends, however it ends. `parent` is its id, taken before the fork."""
+    _prctl(_PR_SET_PDEATHSIG, by)
     if os.getppid() != parent:
         os._exit(1)
 

@@ -30,7 +30,7 @@ class Supervisor:
         self._deadline = time.monotonic() + task["seconds"]
         self._queue: Deque[Dict[str, Any]] = deque(task["jobs"])
         self._kills: Counter[Tuple[str, str, int]] = Counter()
-        self._trusted: Set[Tuple[str, int]] = set()
+        self._trusted: Set[Tuple[str, int]] = {(kind, number) for kind, number in task["trusted"]}
         self._distrusted: Set[int] = set()
         self._fork: bool = not task["unforkable"]
         self._why_fresh: str = task["unforkable"]
@@ -55,6 +55,7 @@ class Supervisor:
             "why-fresh": self._why_fresh,
             "workers": len(self._pool.slots),
             "distrusted": [self._task["tests"][number]["id"] for number in sorted(self._distrusted)],
+            "trusted": sorted(self._trusted),
             "notes": self._notes,
         }
         Path(self._task["answer"]).write_text(json.dumps(answer), encoding="utf-8")
@@ -72,24 +73,45 @@ class Supervisor:
             self._fresh_checked = True
 
     def _check(self, kind: str) -> str:
-        noop = {**self._task["noop"], **self._limits(tests_of(self._task, self._task["noop"])), "force": True}
-        failed = [found for found in self._pool.all_do(kind, noop) if found.get("status") != "passed"]
+        """Why verdicts of this kind of process could not be trusted; empty where they can."""
+        while failed := self._noop(kind):
+            number = self._killer(failed) if failed.get("killer") else None
+            if number is None or self._passes_alone(number):
+                return f"a mutant that changes nothing did not survive in a {kind} process: {_told(failed, self._task)}"
+            # It depends on other tests; that says nothing about forks or mutants.
+            self._distrusted.add(number)
+        return self._check_raise(kind, self._pool.slots[0])
+
+    def _noop(self, kind: str) -> Optional[Dict[str, Any]]:
+        """How the no-op failed; None when it survived in all slots at once."""
+        job = {**self._with_tests(self._task["noop"]), "force": True}
+        failed = [found for found in self._pool.all_do(kind, job) if found.get("status") != "passed"]
         if failed and len(self._pool.slots) > 1:
-            alone = self._pool.one_does(self._pool.only(1), kind, noop)
+            alone = self._pool.one_does(self._pool.only(1), kind, job)
             if alone.get("status") == "passed":
                 self._notes.append(f"two workers at a time disturb each other ({_told(failed[0], self._task)})")
-                failed = []
-            else:
-                failed = [alone]
-                self._pool.restore()
-        if failed:
-            return f"a mutant that changes nothing did not survive in a {kind} process: {_told(failed[0], self._task)}"
-        return self._check_raise(kind, self._pool.slots[0])
+                return None
+            self._pool.restore()
+            return alone
+        return failed[0] if failed else None
+
+    def _passes_alone(self, number: int) -> bool:
+        found = self._pool.one_does(self._pool.slots[0], "fresh", self._plain([number]))
+        return found.get("status") == "passed"
+
+    def _plain(self, tests: List[int]) -> Dict[str, Any]:
+        """A job that changes nothing at all."""
+        nothing = {"id": "plain", "plain": True, "tests": tests, "length": 0, "after": ""}
+        return {**self._task["noop"], **self._limits(tests), **nothing}
+
+    def _with_tests(self, job: Dict[str, Any]) -> Dict[str, Any]:
+        """The job with its limits, and without the tests that are no witnesses."""
+        tests = [number for number in tests_of(self._task, job) if number not in self._distrusted]
+        return {**job, **self._limits(tests), "tests": tests}
 
     def _check_raise(self, kind: str, slot: Slot) -> str:
         for job in self._task["raises"]:
-            limits = self._limits(tests_of(self._task, job))
-            if self._pool.one_does(slot, kind, {**job, **limits}).get("status") in _CAUGHT:
+            if self._pool.one_does(slot, kind, self._with_tests(job)).get("status") in _CAUGHT:
                 return ""
         return f"a forced failure was not noticed in a {kind} process"
 
@@ -173,8 +195,7 @@ class Supervisor:
         if key in self._trusted:
             self._settle(job, kind, found, number)
             return
-        check = {**self._task["noop"], **self._limits(tests), "id": "trust", "plain": True, "tests": tests}
-        self._pool.give(slot, kind, {**check, "length": 0, "after": ""})
+        self._pool.give(slot, kind, self._plain(tests))
         slot.job, slot.held = job, {**found, "number": number, "key": key}
 
     def _after_trust(self, job: Dict[str, Any], kind: str, held: Dict[str, Any], found: Dict[str, Any]) -> None:
