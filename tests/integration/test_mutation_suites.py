@@ -51,7 +51,8 @@ def test_the_oldest_python_and_pytest(tmp_path_factory: pytest.TempPathFactory, 
 def test_options_of_other_plugins_and_strict_warnings_do_not_interfere(python: Path, tmp_path: Path) -> None:
     settings = """\
         [pytest]
-        addopts = -n 2 --dist loadfile --cov=shop --cov-fail-under=100 --cov-report=xml -x --strict-markers
+        addopts = -n 2 --dist loadfile --cov=shop --cov-fail-under=100 --cov-report=xml -x --lf --strict-config
+        cache_dir = .theirs
         filterwarnings = error
         asyncio_default_fixture_loop_scope = function
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -71,7 +72,7 @@ def run_mutants(
     with Copies(suite, tree, interpreter, tools) as copies:
         copies.make(1)
         sources = read_sources(mutants, Path(copies.slots[0]["root"]))
-        made_of = State(_files(tree), interpreter.environment)
+        made_of = State(_files(tree, suite), interpreter.environment)
         covering, how = cover(copies, sources, made_of, cache, limits, tools)
         key = digest(made_of.everything, *sorted(mutant.id for mutant in mutants))
         known = read_stream(state / STREAM, key)
@@ -110,9 +111,10 @@ def so_far(mutants: Sequence[Mutant], state: Path) -> tuple[Verdict, ...]:
     return tuple(found.get(mutant.id) or Verdict(mutant.id, "pending") for mutant in mutants)
 
 
-def _files(tree: Tree) -> Mapping[str, str]:
-    """Digests by POSIX path from the project's folder."""
-    return {os.path.relpath(name, tree.inside).replace(os.sep, "/"): found for name, found in tree.digests().items()}
+def _files(tree: Tree, suite: Suite) -> Mapping[str, str]:
+    """Digests by POSIX path from the project's folder, of what the copies have."""
+    found = {os.path.relpath(name, tree.inside).replace(os.sep, "/"): text for name, text in tree.digests().items()}
+    return {**found, **{name: hashlib.sha256(content).hexdigest() for name, content in suite.instead.items()}}
 
 
 def _reused(mutants: Sequence[Mutant], covering: Covering, cache: Cache, made_of: State) -> list[Verdict]:

@@ -31,6 +31,7 @@ _NOT_THEIRS = ("COV_CORE_", "COVERAGE_", "PYTEST_", "CI_KIT_")
 class Suite:
     """What runs the tests: the project's folder, its interpreter, and pytest's arguments beside the project's own
     settings (`-m`, `--deselect`), and its `paths` (none: what the settings say). `environ` is what the tests see; secrets of the kit are taken out of it.
+    `instead` are files (by POSIX path from the project's folder) that the copies have in place of the checkout's own.
     """
 
     project: Path
@@ -38,6 +39,7 @@ class Suite:
     arguments: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    instead: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,9 @@ class Copies:
         for number in range(len(self.slots), count):
             top = self.folder / f"copy-{number}"
             project = self._tree.copy(top)
+            for name, content in self._suite.instead.items():
+                (project / name).parent.mkdir(parents=True, exist_ok=True)
+                (project / name).write_bytes(content)
             temporary = self.folder / f"temporary-{number}"
             temporary.mkdir()
             path = os.pathsep.join([*self._folders(top, project), str(self._tools.kit_root / PLUGIN), *self._theirs()])

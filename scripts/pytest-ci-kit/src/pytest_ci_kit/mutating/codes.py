@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import gc
 import os
 import warnings
@@ -68,7 +69,10 @@ def differences(
     With `force` the functions around the first line count as changed even when their code is equal. Raises `Unfit` when
     the change is in code that ran at import, or when the two sources do not have the same shape.
     """
-    before, after = _statement(original, filename, lines), _statement(mutated, filename, lines)
+    begin, end = _place(original, filename, lines[0])
+    more = mutated.count("\n") - original.count("\n")
+    before = _original(original, filename, begin, end)
+    after = _compiled(original, mutated, filename, begin, end + more)
     found: Dict[CodeType, CodeType] = {}
     outermost: List[CodeType] = []
     seen: Dict[CodeType, int] = {}
@@ -81,16 +85,35 @@ def differences(
     return found, outermost
 
 
-def _statement(source: str, filename: str, lines: Tuple[int, int]) -> CodeType:
-    """The code of the one statement at module level that holds the lines; the same names as in the whole module."""
+@functools.lru_cache(maxsize=16)
+def _parsed(source: str, filename: str) -> ast.Module:
+    return ast.parse(source, filename)
+
+
+def _place(source: str, filename: str, line: int) -> Tuple[int, int]:
+    """First and last line of the one statement at module level that holds a line."""
+    holding = [node for node in _parsed(source, filename).body if _begin(node) <= line <= (node.end_lineno or 0)]
+    if len(holding) != 1:
+        raise Unfit("it is no part of one statement at module level")
+    return _begin(holding[0]), holding[0].end_lineno or 0
+
+
+@functools.lru_cache(maxsize=256)
+def _original(original: str, filename: str, begin: int, end: int) -> CodeType:
+    return _compiled(original, original, filename, begin, end)
+
+
+def _compiled(original: str, source: str, filename: str, begin: int, end: int) -> CodeType:
+    """The code of the statement in these lines of `source`, as it is in the whole module."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        tree = ast.parse(source, filename)
-        holding = [node for node in tree.body if _begin(node) <= lines[0] and lines[0] <= (node.end_lineno or 0)]
-        if len(holding) != 1:
-            raise Unfit("it is no part of one statement at module level")
+        # Empty lines cost nothing, and keep the places right.
+        tree = ast.parse("\n" * (begin - 1) + "\n".join(source.split("\n")[begin - 1 : end]), filename)
+        if len(tree.body) != 1:
+            raise Unfit("it is no longer one statement at module level")
         # The compiler treats `name.attribute()` otherwise where the module imports the name.
-        tree.body = [node for node in tree.body if node is holding[0] or _imports(node)]
+        imports = [node for node in _parsed(original, filename).body if _imports(node) and _begin(node) != begin]
+        tree.body = [*imports, *tree.body]
         return compile(tree, filename, "exec", dont_inherit=True)
 
 

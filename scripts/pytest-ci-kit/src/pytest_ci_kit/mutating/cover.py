@@ -19,7 +19,7 @@ from typing import Any, Dict, Generator, Iterator, List, Optional, Set, Tuple
 import coverage
 import pytest
 
-from pytest_ci_kit.mutating.options import arguments
+from pytest_ci_kit.mutating.options import Unremembered, arguments
 from pytest_ci_kit.mutating.session import shown
 from pytest_ci_kit.mutating.task import Task
 
@@ -146,7 +146,7 @@ def run(task: Task) -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join([task["start-coverage"], os.environ.get("PYTHONPATH", "")])
     plugin = Covering(measuring, open_sockets(), task["only"])
     with _imports_are_of_no_test(plugin, set(paths.values())):
-        code = int(pytest.main(arguments(task, task["paths"], stop=False), plugins=[plugin]))
+        code = int(pytest.main(arguments(task, task["paths"], stop=False), plugins=[plugin, Unremembered()]))
     measuring.stop()
     measuring.save()
     measuring.combine(strict=False)

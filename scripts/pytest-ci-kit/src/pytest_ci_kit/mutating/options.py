@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Any, List, Mapping
 
+import pytest
+
 # Module of a plug-in → what makes it harmless. Given last, because pytest lets the later option win.
 _OVERRULING = {
     "xdist": ("--numprocesses=0", "--dist=no"),
@@ -17,9 +19,20 @@ _OVERRULING = {
 
 def arguments(task: Mapping[str, Any], paths: List[str], *, stop: bool) -> List[str]:
     """`paths` are test files from the project's folder; none means what the consumer's settings say."""
-    found = [*task["arguments"], "--tb=native", "-p", "no:cacheprovider"]
+    found = [*task["arguments"], "--tb=native"]
     found += [f"--maxfail={1 if stop else 0}", f"--rootdir={task['root']}"] if task.get("root") else []
     for module, words in _OVERRULING.items():
         if find_spec(module) is not None:
             found += words
     return [*found, *(paths or task["default-paths"])]
+
+
+class Unremembered:
+    """The plug-in without which `--lf`, `--ff` and `--sw` in the consumer's options would make a run depend on the one before."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Before pytest's own cache looks at them. The cache stays: plug-ins and settings may name it."""
+        for name in ("lf", "failedfirst", "newfirst", "stepwise", "stepwise_skip"):
+            if hasattr(config.option, name):
+                setattr(config.option, name, False)

@@ -8,6 +8,7 @@ from collections import Counter, deque
 from pathlib import Path
 from typing import Any, Deque, Dict, List, Optional, Set, Tuple
 
+from pytest_ci_kit.mutating.controls import Controls, killer_of, told
 from pytest_ci_kit.mutating.pool import Pool, Slot
 from pytest_ci_kit.mutating.task import Task, tests_of
 
@@ -15,7 +16,6 @@ _MOST_LIKELY = 3
 _WORTH_A_FORK_SECONDS = 0.05  # what a second fork must be able to save
 _MOST_ATTEMPTS = 2
 _SAY_EVERY_SECONDS = 10.0
-_CAUGHT = ("failed", "crashed", "timeout")
 
 
 class ControlFailed(Exception):
@@ -31,14 +31,13 @@ class Supervisor:
         self._queue: Deque[Dict[str, Any]] = deque(task["jobs"])
         self._kills: Counter[Tuple[str, str, int]] = Counter()
         self._trusted: Set[Tuple[str, int]] = {(kind, number) for kind, number in task["trusted"]}
-        self._distrusted: Set[int] = set()
         self._fork: bool = not task["unforkable"]
         self._why_fresh: str = task["unforkable"]
         self._fresh_checked = False
         self._counts: Counter[str] = Counter()
         self._said = time.monotonic()
         self._pool = Pool(task)
-        self._notes: List[str] = []
+        self._controls = Controls(task, self._pool)
 
     def run(self) -> None:
         """Judge all jobs, or as many as there is time for, and write the answer."""
@@ -54,66 +53,23 @@ class Supervisor:
             "fork": self._fork,
             "why-fresh": self._why_fresh,
             "workers": len(self._pool.slots),
-            "distrusted": [self._task["tests"][number]["id"] for number in sorted(self._distrusted)],
+            "distrusted": [self._task["tests"][number]["id"] for number in sorted(self._controls.distrusted)],
             "trusted": sorted(self._trusted),
-            "notes": self._notes,
+            "notes": self._controls.notes,
         }
         Path(self._task["answer"]).write_text(json.dumps(answer), encoding="utf-8")
 
     def _control(self) -> None:
         """A no-op survives everywhere at once, a forced failure is caught; otherwise in fresh processes, or not at all."""
         if self._fork and any(job["how"] == "fork" for job in self._task["jobs"]):
-            why = self._check("fork")
+            why = self._controls.check("fork")
             if why:
                 self._fork, self._why_fresh = False, why
         if not self._fork and self._queue:
-            why = self._check("fresh")
+            why = self._controls.check("fresh")
             if why:
                 raise ControlFailed(why)
             self._fresh_checked = True
-
-    def _check(self, kind: str) -> str:
-        """Why verdicts of this kind of process could not be trusted; empty where they can."""
-        while failed := self._noop(kind):
-            number = self._killer(failed) if failed.get("killer") else None
-            if number is None or self._passes_alone(number):
-                return f"a mutant that changes nothing did not survive in a {kind} process: {_told(failed, self._task)}"
-            # It depends on other tests; that says nothing about forks or mutants.
-            self._distrusted.add(number)
-        return self._check_raise(kind, self._pool.slots[0])
-
-    def _noop(self, kind: str) -> Optional[Dict[str, Any]]:
-        """How the no-op failed; None when it survived in all slots at once."""
-        job = {**self._with_tests(self._task["noop"]), "force": True}
-        failed = [found for found in self._pool.all_do(kind, job) if found.get("status") != "passed"]
-        if failed and len(self._pool.slots) > 1:
-            alone = self._pool.one_does(self._pool.only(1), kind, job)
-            if alone.get("status") == "passed":
-                self._notes.append(f"two workers at a time disturb each other ({_told(failed[0], self._task)})")
-                return None
-            self._pool.restore()
-            return alone
-        return failed[0] if failed else None
-
-    def _passes_alone(self, number: int) -> bool:
-        found = self._pool.one_does(self._pool.slots[0], "fresh", self._plain([number]))
-        return found.get("status") == "passed"
-
-    def _plain(self, tests: List[int]) -> Dict[str, Any]:
-        """A job that changes nothing at all."""
-        nothing = {"id": "plain", "plain": True, "tests": tests, "length": 0, "after": ""}
-        return {**self._task["noop"], **self._limits(tests), **nothing}
-
-    def _with_tests(self, job: Dict[str, Any]) -> Dict[str, Any]:
-        """The job with its limits, and without the tests that are no witnesses."""
-        tests = [number for number in tests_of(self._task, job) if number not in self._distrusted]
-        return {**job, **self._limits(tests), "tests": tests}
-
-    def _check_raise(self, kind: str, slot: Slot) -> str:
-        for job in self._task["raises"]:
-            if self._pool.one_does(slot, kind, self._with_tests(job)).get("status") in _CAUGHT:
-                return ""
-        return f"a forced failure was not noticed in a {kind} process"
 
     def _judge(self) -> None:
         while True:
@@ -131,22 +87,17 @@ class Supervisor:
     def _give(self, slot: Slot, job: Dict[str, Any]) -> None:
         kind = "fork" if self._fork and job["how"] == "fork" else "fresh"
         if kind == "fresh" and not self._fresh_checked:
-            why = self._check_raise("fresh", slot)
+            why = self._controls.check_raise("fresh", slot)
             if why:
                 raise ControlFailed(why)
             self._fresh_checked = True
-        tests = [number for number in tests_of(self._task, job) if number not in self._distrusted]
+        tests = [number for number in tests_of(self._task, job) if number not in self._controls.distrusted]
         if not tests:
             self._verdict(job, "no-coverage", kind, {}, "every test that runs this code fails when it runs alone")
             return
-        job = {**job, "tests": tests} if self._distrusted else job
-        job = {**job, **self._limits(tests)}
+        job = {**job, "tests": tests} if self._controls.distrusted else job
+        job = {**job, **self._controls.limits(tests)}
         self._pool.give(slot, kind, {**job, "likely": self._likely(job, tests)} if kind == "fork" else job)
-
-    def _limits(self, tests: List[int]) -> Dict[str, float]:
-        """Processor time ends what loops, and does not depend on what else the machine does; the clock ends what waits."""
-        own = self._task["factor"] * sum(self._task["tests"][number]["seconds"] for number in tests)
-        return {"cpu": own + self._task["floor"], "wall": 3 * own + 10 * self._task["floor"]}
 
     def _likely(self, job: Dict[str, Any], tests: List[int]) -> List[int]:
         """Tests that noticed changes of this function or this file before; at first, the quickest."""
@@ -188,14 +139,14 @@ class Supervisor:
             self._killed(slot, job, kind, found)
 
     def _killed(self, slot: Slot, job: Dict[str, Any], kind: str, found: Dict[str, Any]) -> None:
-        number = self._killer(found)
+        number = killer_of(found, self._task)
         # A test that fails alone, without any mutant, is no witness; nor is a file that cannot be imported.
         tests = tests_of(self._task, job) if number is None else [number]
         key = (kind, -1 - job["set"] if number is None else number)
         if key in self._trusted:
             self._settle(job, kind, found, number)
             return
-        self._pool.give(slot, kind, self._plain(tests))
+        self._pool.give(slot, kind, self._controls.plain(tests))
         slot.job, slot.held = job, {**found, "number": number, "key": key}
 
     def _after_trust(self, job: Dict[str, Any], kind: str, held: Dict[str, Any], found: Dict[str, Any]) -> None:
@@ -204,19 +155,12 @@ class Supervisor:
             self._trusted.add(held["key"])
             self._settle(job, kind, held, number)
         elif "status" in found and number is None:
-            self._verdict(job, "error", kind, held, f"without the mutant too: {_told(found, self._task)}")
+            self._verdict(job, "error", kind, held, f"without the mutant too: {told(found, self._task)}")
         elif "status" in found:
-            self._distrusted.add(number)
+            self._controls.distrusted.add(number)
             self._queue.appendleft(job)
         else:
             self._retry(job, kind, found)
-
-    def _killer(self, found: Dict[str, Any]) -> Optional[int]:
-        ran = [number for number in found.get("ran", ()) if number >= 0]
-        if found["killer"] is None:
-            return ran[-1] if ran else None
-        names = {self._task["tests"][number]["id"]: number for number in ran}
-        return names.get(found["killer"])
 
     def _settle(self, job: Dict[str, Any], kind: str, found: Dict[str, Any], number: Optional[int]) -> None:
         if number is not None:
@@ -261,10 +205,3 @@ def _fresh(job: Dict[str, Any]) -> Dict[str, Any]:
     """The same in a fresh process, with all tests that code which runs at import can matter to."""
     kept = {name: value for name, value in job.items() if name not in ("tests", "hinted", "likely")}
     return {**kept, "how": "fresh", "set": job["fresh-set"]}
-
-
-def _told(found: Dict[str, Any], task: Task) -> str:
-    ran = [number for number in found.get("ran", ()) if number >= 0]
-    running = task["tests"][ran[-1]]["id"] if ran else ""
-    said = (found.get("killer") or running, found.get("status"), found.get("why") or found.get("unfit") or "")
-    return " ".join(str(word) for word in (*said, found.get("stopped", "")) if word)

@@ -9,7 +9,7 @@ import pytest
 from pytest_ci_kit.mutating.collected import Forking
 from pytest_ci_kit.mutating.fresh import Fresh
 from pytest_ci_kit.mutating.line import Line
-from pytest_ci_kit.mutating.options import arguments
+from pytest_ci_kit.mutating.options import Unremembered, arguments
 from pytest_ci_kit.mutating.processes import adopt_orphans, end_with_parent
 from pytest_ci_kit.mutating.task import Task
 
@@ -21,7 +21,7 @@ def work(kind: str, task: Task, reading: int, writing: int, parent: int) -> None
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor hears it and ends its workers
     line = Line(reading, writing)
     if kind == "fork":
-        code = pytest.main(arguments(task, task["files"], stop=False), plugins=[Forking(task, line)])
+        code = pytest.main(arguments(task, task["files"], stop=False), plugins=[Forking(task, line), Unremembered()])
         line.answer(stopped=f"pytest ended with {int(code)} before the first mutant")
         return
     Fresh(task, line).serve()
