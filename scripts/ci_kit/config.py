@@ -15,8 +15,6 @@ from ci_kit.service import Service, build_service, environment, wrong_services
 from ci_kit.yaml_file import Document, read_yaml
 
 DEFAULT_PATH = Path(".github/ci-kit.yml")
-WITHOUT_EFFECT = ("mutation",)
-"""Keys that are accepted and checked, but that nothing acts on yet."""
 BUDGETS: Mapping[str, float] = MappingProxyType(
     {"pull-request": 480.0, "default-branch": 900.0, "lint": 30.0, "gate": 30.0, "tiers": 180.0}
 )
@@ -126,8 +124,7 @@ class Mutation:
 class Config:
     """The whole configuration. `file` is its path as shown to people, None when there is none.
 
-    Empty `python`, `tiers` and None `lint` mean that the repository itself is asked (`ci_kit.project`). `without_effect`
-    are the keys of `WITHOUT_EFFECT` that the file sets.
+    Empty `python`, `tiers` and None `lint` mean that the repository itself is asked (`ci_kit.project`).
     """
 
     file: str | None = None
@@ -141,7 +138,6 @@ class Config:
     mutation: Mutation = Mutation()
     required_secrets: tuple[str, ...] = ()
     history: str = "cache"
-    without_effect: tuple[str, ...] = ()
 
 
 def load_config(workspace: Path, path: Path | None = None) -> Config:
@@ -257,21 +253,12 @@ def _build(name: str, data: Mapping[str, Any]) -> Config:
         ),
         required_secrets=tuple((data.get("secrets") or NOTHING).get("required", ())),
         history=data.get("history", "cache"),
-        without_effect=tuple(key for key in WITHOUT_EFFECT if _sets(data, key)),
     )
 
 
 def _budgets(data: Mapping[str, Any]) -> dict[str, float]:
     plain = {key: duration(value) for key, value in data.items() if key != "tiers"}
     return plain | {f"tiers.{name}": duration(value) for name, value in data.get("tiers", NOTHING).items()}
-
-
-def _sets(data: Mapping[str, Any], key: str) -> bool:
-    """Whether the file says anything for the dotted key; an empty mapping says nothing."""
-    found: Any = data
-    for part in key.split("."):
-        found = found.get(part) if isinstance(found, Mapping) else None
-    return found is not None and found != {}
 
 
 def _count(value: float | str | None) -> int | None:

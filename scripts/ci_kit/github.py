@@ -119,6 +119,20 @@ class Event:
             return True
         return not self.is_pull_request and self.ref == f"refs/heads/{self.default_branch}"
 
+    @property
+    def kind(self) -> str:
+        """`pull-request`, `default-branch` or `other`: the three depths. A merge queue and a laptop are as a pull request."""
+        if self.is_pull_request or self.name in {"merge_group", "local"}:
+            return "pull-request"
+        return "default-branch" if self.on_default_branch else "other"
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The pull request's labels."""
+        found = self.pull_request.get("labels")
+        names = (each.get("name") for each in found if isinstance(each, dict)) if isinstance(found, list) else ()
+        return tuple(name for name in names if isinstance(name, str))
+
 
 def working_directory(environ: Mapping[str, str]) -> str:
     """The input `working-directory`, empty for the checkout itself."""

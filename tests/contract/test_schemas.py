@@ -15,7 +15,6 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 from ci_kit import schema
 from ci_kit.config import (
-    WITHOUT_EFFECT,
     Component,
     Config,
     Coverage,
@@ -113,7 +112,7 @@ def fields(cls: type[Any]) -> set[str]:
 
 
 PLACES: list[tuple[tuple[str, ...], type[Any], set[str]]] = [
-    ((), Config, {"file", "without_effect"}),
+    ((), Config, {"file"}),
     (("test",), TestSettings, set()),
     (("gates",), Gates, set()),
     (("coverage",), Coverage, set()),
@@ -146,7 +145,7 @@ def test_an_empty_configuration_is_the_default_one(tmp_path: Path) -> None:
     assert load_config(tmp_path) == dataclasses.replace(Config(), file=".github/ci-kit.yml")
 
 
-def test_a_key_is_read_unless_it_is_said_to_be_without_effect() -> None:
+def test_every_key_is_read() -> None:
     """Every key of the schema, against every read in the code; `_not_judged` reads only to say so."""
     trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "scripts" / "ci_kit").rglob("*.py")}
     maker = trees.pop(ROOT / "scripts" / "ci_kit" / "config.py")
@@ -155,16 +154,9 @@ def test_a_key_is_read_unless_it_is_said_to_be_without_effect() -> None:
         ".".join([*place, key])
         for place, cls, _ in PLACES
         for key, field in keys_at(place).items()
-        if (cls.__name__, field) not in found and place[:1] != ("mutation",)
+        if (cls.__name__, field) not in found
     }
-    assert unread == set(WITHOUT_EFFECT)
-
-
-def test_the_keys_without_effect_are_the_documented_ones() -> None:
-    text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-    section = text.partition("## Accepted, without effect yet")[2].partition("\n## ")[0]
-    assert re.findall(r"`([^`]+)`", section) == list(WITHOUT_EFFECT)
-    assert all(f"| `{key}` |" in text for key in WITHOUT_EFFECT)
+    assert not unread
 
 
 def test_the_documented_configuration_is_valid(tmp_path: Path) -> None:

@@ -159,6 +159,7 @@ def test_the_pipeline_asks_for_reading_only() -> None:
 def test_the_gate_needs_every_other_job_and_always_runs() -> None:
     jobs = {job.id: job for job in pipeline().jobs if job.needs.isdisjoint({"gate"})}
     gate = jobs.pop("gate")
+    assert jobs.pop("mutation").needs == {"plan", "test"}, "it is a check of its own, and never in the gate's way"
     assert gate.needs == jobs.keys()
     assert gate.data["if"] == "always()"
     (judge,) = (step for step in gate.steps if (step.data.get("with") or {}).get("verb") == "gate")
@@ -191,8 +192,8 @@ def test_what_comes_behind_the_gate_has_no_say() -> None:
 def test_every_job_that_a_plan_announces_exists_and_obeys_it(tmp_path: Path) -> None:
     announced = plan_of_the_example(tmp_path)["jobs"]
     jobs = {job.id: job for job in pipeline().jobs}
-    assert set(announced) == jobs.keys() - {"plan", "gate", *behind_the_gate()}
-    for name in announced:
+    assert set(announced) == jobs.keys() - {"plan", "gate", "mutation", *behind_the_gate()}
+    for name in [*announced, "mutation"]:
         assert jobs[name].data["if"] == f"needs.plan.outputs.{name} == 'true'"
         assert name in jobs["plan"].data["outputs"]
 

@@ -201,13 +201,19 @@ def test_test_files_of_no_tier_are_named(tmp_path: Path) -> None:
     assert "1 test file belongs to no tier of this run: tests/slow/test_c.py." in step.log
 
 
-def test_keys_without_effect_are_named_once_in_the_log_and_in_the_summary(tmp_path: Path) -> None:
-    step = run_step(project(tmp_path, "history: branch\nmutation: {budget: 5m}\ntest: {reruns: 1}\n"), "plan")
+def test_a_history_on_a_branch_is_said_to_be_without_effect(tmp_path: Path) -> None:
+    step = run_step(project(tmp_path, "history: branch\ntest: {reruns: 1}\n"), "plan")
     assert step.code == 0, step.log
-    note = "Set, but without effect in this version: mutation."
-    assert step.log.count(note) == step.summary.count(note) == 1
     assert "`history: branch` is without effect in this version: the history is kept in the cache." in step.log
     assert "without effect" not in run_step(project(tmp_path, "test: {reruns: 1}\n"), "plan").log
+
+
+@pytest.mark.parametrize(("ref", "expected"), [("refs/heads/main", "true"), ("refs/heads/other", "false")])
+def test_the_plan_says_whether_mutants_are_tried_and_why(tmp_path: Path, ref: str, expected: str) -> None:
+    step = run_step(project(tmp_path, ""), "plan", GITHUB_REF=ref)
+    assert (step.code, step.outputs["mutation"]) == (0, expected), step.log
+    assert step.outputs["mutation-reason"].startswith("This is" if expected == "true" else "Mutants are tried on")
+    assert step.outputs["mutation-reason"] in step.log
 
 
 def test_a_project_in_a_folder_of_the_checkout(tmp_path: Path) -> None:

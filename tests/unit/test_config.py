@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ci_kit.config import WITHOUT_EFFECT, Component, Config, Depth, Tier, load_config
+from ci_kit.config import Component, Config, Depth, Tier, load_config
 from ci_kit.errors import CallerMistake
 from ci_kit.service import Service
 
@@ -99,13 +99,6 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     )
     assert found.mutation.policies == {"app/core/**": 90.0}
     assert (found.required_secrets, found.history) == (("JWT_SECRET_KEY",), "branch")
-    assert found.without_effect == WITHOUT_EFFECT
-
-
-def test_a_key_without_effect_is_known_only_where_it_is_set(tmp_path: Path) -> None:
-    text = "test: {select: all, reruns: 1}\ngates: {pass-rate: 98%}\nmutation: {}\ncoverage: {regression: allow}\n"
-    assert load(tmp_path, text).without_effect == ()
-    assert load(tmp_path, text.replace("{}", "{label: m}")).without_effect == ("mutation",)
 
 
 def test_a_whole_number_may_be_written_with_a_point(tmp_path: Path) -> None:

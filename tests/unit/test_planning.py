@@ -12,7 +12,6 @@ from ci_kit.discovery import TestFile
 from ci_kit.errors import CallerMistake
 from ci_kit.github import Event
 from ci_kit.pipeline.planning import (
-    event_kind,
     fetch_depth,
     keeps_history,
     make_plan,
@@ -47,7 +46,7 @@ FOUND = [TierFiles(UNIT, [ONE], {}), TierFiles(SLOW, [TestFile("tests/slow/test_
     ],
 )
 def test_kinds_of_events(name: str, ref: str, kind: str) -> None:
-    assert event_kind(replace(EVENT, name=name, ref=ref)) == kind
+    assert replace(EVENT, name=name, ref=ref).kind == kind
 
 
 def test_a_tier_whose_predecessor_does_not_run_waits_for_nothing() -> None:

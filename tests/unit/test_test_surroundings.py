@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from ci_kit.errors import CallerMistake
-from ci_kit.test.interpreter import find_python
+from ci_kit.tests_python import find_python
 from ci_kit.test.model import Interpreter
 from ci_kit.test.surroundings import base, for_tests
 

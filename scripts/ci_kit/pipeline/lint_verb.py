@@ -23,7 +23,6 @@ from ci_kit.inputs import setting
 from ci_kit.markdown import code
 from ci_kit.markdown import text as plain
 from ci_kit.pipeline.collecting import Collected, collect
-from ci_kit.pipeline.planning import event_kind
 from ci_kit.process import Completed
 from ci_kit.project import read_project
 from ci_kit.report import report_folder, write_report
@@ -113,7 +112,7 @@ def run(given: LintInputs, tools: Tools) -> int:
         environ["PATH"] = f"{given.venv / 'bin'}:{environ.get('PATH', '')}"
     done = [_run(command, root, environ, tools) for command in commands]
     _say(done, tools)
-    tiers = () if given.single else tiers_of(config, event_kind(tools.event))
+    tiers = () if given.single else tiers_of(config, tools.event.kind)
     collected = list(collect(tiers, root, environ, tools))
     _say_collected(collected, tools)
     report = write_report(report_folder(tools.environ), "lint", _report(given.name, done, collected, tools))

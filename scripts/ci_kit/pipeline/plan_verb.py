@@ -17,6 +17,7 @@ from ci_kit.history import NAME, History, read_history
 from ci_kit.inputs import setting
 from ci_kit.machine import cores
 from ci_kit.markdown import text
+from ci_kit.mutation_decision import Decision
 from ci_kit.pipeline import mapping, planning
 from ci_kit.pipeline.interpreters import is_here
 from ci_kit.pipeline.limits import limits_of
@@ -24,6 +25,7 @@ from ci_kit.plan import AFTER, FIRST, Plan, write_plan
 from ci_kit.project import newest, read_project
 from ci_kit.pytest_config import read_pytest_config
 from ci_kit.report import report_folder
+from ci_kit.selective_mutation.look import look
 from ci_kit.shard_count import Terms, overhead_seconds, speed_of
 from ci_kit.tier_plan import TierFiles, find_tier
 from ci_kit.tools import Tools
@@ -63,7 +65,8 @@ def run(given: PlanInputs, tools: Tools) -> int:
         history=note or _leaned_on(found, history),
     )
     plan = replace(plan, started=job_started(tools.environ, tools.clock.now()).isoformat(timespec="seconds"))
-    outputs = _outputs(plan, config, tools)
+    mutants = None if given.single else look(root, config.mutation, tools).decision
+    outputs = _outputs(plan, config, tools, mutants)
     if not given.single:  # there, no other job needs them
         secret_env.check_outputs(outputs, tools.environ)
     path = write_plan(folder, plan)
@@ -82,7 +85,7 @@ def run(given: PlanInputs, tools: Tools) -> int:
     said = {"plan": str(path), "files": "\n".join(map(str, parts)), "billed-minutes": str(plan.billed_minutes)}
     for output, value in {**said, **outputs}.items():
         tools.workflow.output(output, value)
-    _say(plan, found, planning.unassigned(plan, everything), choice, config, tools)
+    _say(plan, found, planning.unassigned(plan, everything), choice, config, tools, mutants)
     return Exit.GOOD
 
 
@@ -119,7 +122,7 @@ def _find(root: Path, config: Config, tiers: tuple[Tier, ...], history: History)
     return found
 
 
-def _outputs(plan: Plan, config: Config, tools: Tools) -> dict[str, str]:
+def _outputs(plan: Plan, config: Config, tools: Tools, mutants: Decision | None) -> dict[str, str]:
     """What other jobs learn of the plan."""
     limits, python = limits_of(config.test.timeout_seconds), newest(plan.pythons)
     return {
@@ -134,12 +137,20 @@ def _outputs(plan: Plan, config: Config, tools: Tools) -> dict[str, str]:
         "test-minutes": str(limits.step),
         "job-minutes": str(limits.job),
         "fetch-depth": str(planning.fetch_depth(config, tools.event)),
+        "mutation": "true" if mutants and mutants.run else "false",
+        "mutation-reason": mutants.reason if mutants else "A single job tries no mutants.",
         "keeps-history": "true" if planning.keeps_history(config, tools.event) else "false",
     }
 
 
 def _say(
-    plan: Plan, found: list[TierFiles], left_out: tuple[str, ...], choice: TestChoice, config: Config, tools: Tools
+    plan: Plan,
+    found: list[TierFiles],
+    left_out: tuple[str, ...],
+    choice: TestChoice,
+    config: Config,
+    tools: Tools,
+    mutants: Decision | None,
 ) -> None:
     rows = []
     for tier, one in zip(plan.tiers, found, strict=True):
@@ -165,8 +176,8 @@ def _say(
     ]
     if config.history == "branch":
         notes.append("`history: branch` is without effect in this version: the history is kept in the cache.")
-    if config.without_effect:
-        notes.append(f"Set, but without effect in this version: {', '.join(config.without_effect)}.")
+    if mutants:
+        notes.append(f"Mutants {'are' if mutants.run else 'are not'} part of this run. {mutants.reason}")
     notes += filter(None, (choice.sentence(tier.name) for tier in plan.tiers))
     if left_out:
         shown = ", ".join(left_out[:5]) + (f" and {len(left_out) - 5} more" if len(left_out) > 5 else "")

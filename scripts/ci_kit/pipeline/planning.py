@@ -21,16 +21,9 @@ HISTORY_DEPTH = 50
 NOT_SINGLE = "Call .github/workflows/python-ci.yml instead; it runs the whole configuration."
 
 
-def event_kind(event: Event) -> str:
-    """`pull-request`, `default-branch` or `other`: the three depths. A merge queue and a laptop count as a pull request."""
-    if event.is_pull_request or event.name in {"merge_group", "local"}:
-        return "pull-request"
-    return "default-branch" if event.on_default_branch else "other"
-
-
 def tiers_to_run(config: Config, event: Event, *, single: bool) -> tuple[Tier, ...]:
     """The tiers of this run, all as one when it is a single job."""
-    tiers = tiers_of(config, event_kind(event))
+    tiers = tiers_of(config, event.kind)
     return single_tier(config, tiers) if single else tiers
 
 
@@ -75,7 +68,7 @@ def make_plan(
     Raises `CallerMistake` when there is nothing to run, when two tiers would run the same file twice, and when the
     matrix would be larger than GitHub's 256 legs.
     """
-    kind = event_kind(event)
+    kind = event.kind
     _refuse_doubles(found, config)
     pythons = pythons_of(config, project, kind)
     terms = replace(terms, most=max(1, MOST_LEGS // (len(pythons) * len(found))))

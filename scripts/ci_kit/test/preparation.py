@@ -21,13 +21,14 @@ from ci_kit.seed import seed_of
 from ci_kit.service import Service
 from ci_kit.test import command, measuring, surroundings
 from ci_kit.test.gather import DATA_NAME
-from ci_kit.test.interpreter import check_pytest, find_python, probe
+from ci_kit.test.interpreter import check_pytest, probe
 from ci_kit.test.measuring import Measuring
 from ci_kit.test.model import Interpreter
 from ci_kit.test.record import write_task
 from ci_kit.test.recorded import recorded_durations
 from ci_kit.test.shard_run import ShardRun
 from ci_kit.test.workload import Workload, estimate, find_workload
+from ci_kit.tests_python import find_python
 from ci_kit.tools import Tools
 
 FROM_CONFIG = -1

@@ -1,0 +1,10 @@
+"""The verbs of the room."""
+
+from __future__ import annotations
+
+from ci_kit.selective_mutation import run_verb
+from ci_kit.tools import Verb
+
+VERBS: dict[str, Verb] = {
+    "run": Verb(run_verb.run, run_verb.RunInputs, "try mutants where it matters, and judge what survives"),
+}

@@ -1,0 +1,128 @@
+"""The step summary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ci_kit.markdown import cell, code, fence, text
+from ci_kit.selective_mutation.judging import Judged, Policy
+from ci_kit.selective_mutation.result import Result
+from ci_kit.selective_mutation.wording import advice, diff, noticed
+
+SHOWN = 20
+_TITLE = {
+    "passed": "✅ Mutants",
+    "failed": "❌ Mutants",
+    "nothing": "Mutants: nothing to mutate",
+    "not-run": "Mutants: not part of this run",
+    "interrupted": "❌ Mutants: interrupted",
+}
+_SCOPE = {
+    "diff": "the changed lines, and the security-critical files that changed tests use",
+    "critical": "all security-critical files",
+    "all": "all source files",
+}
+
+
+def headline(result: Result) -> str:
+    """One line for the log."""
+    if result.outcome in {"not-run", "nothing"}:
+        return f"{_TITLE[result.outcome]}. {result.decision.reason}"
+    of = result.counts.of
+    counted = ", ".join(f"{count} {status}" for status, count in of.items() if count)
+    return f"Mutation score {percent(result.counts.score)} ({result.outcome}): {counted or 'no mutants'}."
+
+
+def percent(score: float | None) -> str:
+    """A score for people."""
+    return "unknown" if score is None else f"{score:g} %"
+
+
+def markdown(result: Result) -> str:
+    """All of it, the most urgent first."""
+    title = _TITLE[result.outcome]
+    if result.judged:
+        title += f": score {percent(result.counts.score)}"
+    lines = [f"## {title}", "", text(result.decision.reason)]
+    if result.decision.run:
+        lines += ["", *_scope(result)]
+    if result.judged:
+        lines += ["", *_numbers(result)]
+    for part in (_policies(result.policies), _without(result), _survivors(result.undetected), _costs(result)):
+        found = list(part)
+        lines += ["", *found] if found else []
+    for note in result.notes:
+        lines += ["", f"- {text(note)}"]
+    return "\n".join(lines)
+
+
+def _scope(result: Result) -> Iterator[str]:
+    yield f"Mutated: {_SCOPE[result.decision.scope]}."
+    if result.decision.proposed:
+        patterns = ", ".join(code(pattern) for pattern in result.decision.targets)
+        yield f"`mutation.critical` is not configured, so files named like {patterns} count as security-critical."
+
+
+def _numbers(result: Result) -> Iterator[str]:
+    of = result.counts.of
+    yield "| killed | timeout | survived | no coverage | pending | error |"
+    yield "|--:|--:|--:|--:|--:|--:|"
+    yield "| " + " | ".join(str(count) for count in of.values()) + " |"
+
+
+def _policies(policies: Sequence[Policy]) -> Iterator[str]:
+    if not policies:
+        return
+    yield "| policy | least score | score | |"
+    yield "|---|--:|--:|---|"
+    for policy in policies:
+        said = "met" if policy.passed else "**not met**"
+        if not policy.counts.total:
+            said = "no mutants there"
+        elif not policy.counts.valid:
+            said = "**none was judged**"
+        score = percent(policy.counts.score)
+        yield f"| {code(policy.pattern)} | {policy.min_score:g} % | {score} | {said} |"
+
+
+def _without(result: Result) -> Iterator[str]:
+    if result.unmutated:
+        yield "**Changed security-critical lines for which there is no mutant; look at their tests yourself:**"
+        yield ""
+        yield from (f"- {code(place)}" for place in places(result.unmutated)[:SHOWN])
+        if len(result.unmutated) > SHOWN:
+            yield f"- and {len(result.unmutated) - SHOWN} more"
+
+
+def places(unmutated: Sequence[tuple[str, int, int]]) -> list[str]:
+    """`path:first-last`."""
+    return [f"{path}:{first}" + (f"-{last}" if last > first else "") for path, first, last in unmutated]
+
+
+def _survivors(found: Sequence[Judged]) -> Iterator[str]:
+    if not found:
+        return
+    yield f"### {len(found)} change{'s' if len(found) > 1 else ''} that no test notices"
+    for each in found[:SHOWN]:
+        mutant = each.mutant
+        yield ""
+        yield f"**{code(f'{mutant.path}:{mutant.first_line}')}** {code(mutant.function or 'module')} ({cell(mutant.operator)})"
+        yield ""
+        yield fence(diff(mutant), "diff")
+        yield ""
+        before = "The tests before this change noticed it. " if each.weakened else ""
+        yield f"{before}{text(noticed(each))} {text(advice(mutant))}"
+    if len(found) > SHOWN:
+        yield ""
+        yield f"And {len(found) - SHOWN} more, in the report."
+
+
+def _costs(result: Result) -> Iterator[str]:
+    if not result.costliest:
+        return
+    yield f"The run took {result.seconds:.0f} s. What took longest (seconds of work):"
+    yield ""
+    yield "| file | function | mutants | seconds |"
+    yield "|---|---|--:|--:|"
+    for cost in result.costliest:
+        yield f"| {code(cost.path)} | {code(cost.function or 'module')} | {cost.mutants} | {cost.seconds:.1f} |"

@@ -1,0 +1,64 @@
+"""Tell the result: reports, outputs, summary, annotations, log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ci_kit.github import Annotation, working_directory
+from ci_kit.report import write_json, write_report
+from ci_kit.selective_mutation.elements import elements
+from ci_kit.selective_mutation.page import headline, markdown, percent, places
+from ci_kit.selective_mutation.result import ALARM_SECONDS, NAME, Result
+from ci_kit.selective_mutation.sarif import sarif
+from ci_kit.selective_mutation.wording import message
+from ci_kit.tools import Tools
+
+
+def tell(result: Result, temp: Path, tools: Tools) -> None:
+    """Write the reports below `temp` and say what they hold."""
+    workflow = tools.workflow
+    report = write_report(temp, NAME, result.as_json())
+    folder = temp / "mutation"
+    write_json(folder / "mutation-elements.json", elements(result.judged))
+    write_json(folder / "mutation.sarif", sarif(result.judged, folder=working_directory(tools.environ)))
+    workflow.output("verdict", result.outcome)
+    workflow.output("score", "" if result.counts.score is None else str(result.counts.score))
+    workflow.output("survivors", str(len(result.undetected)))
+    workflow.output("report", str(report))
+    workflow.output("elements", str(folder / "mutation-elements.json"))
+    workflow.output("sarif", str(folder / "mutation.sarif"))
+    workflow.output("artifact", f"{result.name}-mutation-a{tools.event.run_attempt}")
+    for annotation in noted(result):
+        workflow.annotate(annotation)
+    workflow.summary(markdown(result))
+    workflow.log(headline(result))
+    for note in result.notes:
+        workflow.log(f"note: {note}")
+
+
+def noted(result: Result) -> Iterator[Annotation]:
+    """What fails, then what nobody looks at, then what survived, then what takes too long."""
+    for policy in result.failed:
+        score = percent(policy.counts.score)
+        said = f"The mutation score of {policy.pattern} is {score}, less than {policy.min_score:g} %."
+        if not policy.counts.valid:
+            said = f"Of {policy.counts.total} mutants of {policy.pattern} none was judged."
+        yield Annotation("error", said, title="mutation policy")
+    for place, (path, first, last) in zip(places(result.unmutated), result.unmutated, strict=True):
+        said = f"This security-critical code ({place}) was changed, and no mutant of it exists: look at its tests yourself."
+        yield Annotation("warning", said, path, first, title="no mutant", end_line=last)
+    for each in result.undetected:
+        mutant = each.mutant
+        yield Annotation(
+            "error" if each.weakened else "warning",
+            message(each),
+            mutant.path,
+            mutant.first_line,
+            title="change that no test notices",
+            end_line=mutant.last_line,
+        )
+    if result.too_long:
+        names = ", ".join(f"{cost.function or 'module'} of {cost.path}" for cost in result.costliest)
+        said = f"Mutation testing took {result.seconds / 60:.0f} minutes, more than {ALARM_SECONDS / 60:.0f}."
+        yield Annotation("warning", f"{said} The costliest targets: {names}.", title="mutation time")
