@@ -49,7 +49,7 @@ def main(file: str) -> None:
     suite = Suite(project, Path(task["python"]), tuple(task["arguments"]), environ=environ)
     cache = Path(task["cache"]) if task.get("cache") else None
     started = time.perf_counter()
-    limits = Limits(budget_seconds=3000.0, workers=2)
+    limits = Limits(budget_seconds=3000.0)
     run = run_mutants(mutants, suite, limits, tools, state=Path(task["state"]), cache_file=cache)
     took = time.perf_counter() - started
     about = {name: value for name, value in asdict(run).items() if name != "verdicts"}

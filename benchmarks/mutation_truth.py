@@ -20,7 +20,7 @@ from common import read_options, report, table
 from mutation_projects import AUTH_SERVICE, ITSDANGEROUS, PYJWT, SUBJECTS, Laid, kit_python, kit_run, lay_out
 
 FULL = {PYJWT.name: 240, ITSDANGEROUS.name: 240, AUTH_SERVICE.name: 240}
-QUICK = {PYJWT.name: 90, ITSDANGEROUS.name: 120, AUTH_SERVICE.name: 90}
+QUICK = {PYJWT.name: 90, ITSDANGEROUS.name: 150, AUTH_SERVICE.name: 60}
 WORKERS = 2
 NOTICED = {"killed", "timeout"}
 

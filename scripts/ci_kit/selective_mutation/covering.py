@@ -36,6 +36,7 @@ class Choice:
 class Covering:
     """`lines` has for each target the contexts that ran something of it, each with its lines as the bits of a number.
 
+    `modules` of the standard library and `others` that are installed are what the collection imports.
     A context is `t<number of a test>`, `s<number of a scope>` (set-up of a shared fixture) or empty (import, or unknown).
     """
 
@@ -45,6 +46,7 @@ class Covering:
     unforkable: str
     modules: tuple[str, ...]
     start_seconds: float
+    others: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Covering:
@@ -56,6 +58,7 @@ class Covering:
             str(data["unforkable"]),
             tuple(data["modules"]),
             float(data["start-seconds"]),
+            tuple(data["others"]),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -67,6 +70,7 @@ class Covering:
             "unforkable": self.unforkable,
             "modules": list(self.modules),
             "start-seconds": self.start_seconds,
+            "others": list(self.others),
         }
 
     def choose(self, mutant: Mutant) -> Choice:

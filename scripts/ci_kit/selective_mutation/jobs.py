@@ -60,6 +60,7 @@ def task_of(
         "unforkable": covering.unforkable,
         "exec": bool(covering.unforkable),
         "modules": covering.modules,
+        "others": covering.others,
         "factor": limits.factor,
         "floor": limits.floor_seconds,
         "start-seconds": 2 * covering.start_seconds,
@@ -78,6 +79,7 @@ def _job(mutant: Mutant, covering: Covering, sets: Sets, killer: int | None) -> 
         "length": len(mutant.before),
         "after": mutant.after,
         "how": "fork" if fork else "fresh",
+        "warm": fork and choice.direct == choice.all,  # it does not run at import
         "set": sets.number(choice.direct if fork else choice.all),
         "fresh-set": sets.number(choice.all),
     }

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ci_kit.errors import InfrastructureFailure
-from ci_kit.selective_mutation.budget import Limits
+from ci_kit.selective_mutation.budget import FORK_SECONDS, Limits, estimate_seconds
 from ci_kit.selective_mutation.cache import Cache, State, digest, key_of
 from ci_kit.selective_mutation.controls import controls
 from ci_kit.selective_mutation.copying import Tree, read_tree
@@ -25,6 +25,7 @@ from ci_kit.tools import Tools
 
 STREAM = "verdicts.jsonl"
 GRACE_SECONDS = 20.0
+WORTH_A_WORKER_SECONDS = 10.0  # a second one collects the suite and runs the controls too
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,10 @@ def _judge(
             f"no test runs any function of {', '.join(sorted(sources))}, so a failure in them cannot be noticed.",
             next_step="Mutate files that the tests run.",
         )
-    copies.make(min(limits.workers or max(2, os.cpu_count() or 2), len(mutants)))
+    unknown = [mutant for mutant in mutants if mutant.id not in killers]
+    short = estimate_seconds(unknown, covering) + FORK_SECONDS * len(killers) < WORTH_A_WORKER_SECONDS
+    workers = limits.workers or (1 if short else max(2, os.cpu_count() or 2))
+    copies.make(min(workers, len(mutants)))
     answer = copies.folder / "judged.json"
     task = task_of(mutants, killers, covering, noop, raises, limits, trusted=trusted)
     files = {"answer": str(answer), "verdicts": str(stream.absolute()), "targets": sorted(sources), "seconds": seconds}

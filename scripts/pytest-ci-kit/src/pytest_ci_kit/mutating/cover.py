@@ -28,6 +28,7 @@ CONTEXT = "CI_KIT_MUTATING_TEST"  # the context of what a test starts as a proce
 _NOT_FORKABLE = ("gevent", "eventlet", "grpc", "torch", "tensorflow", "jax", "ray", "polars")
 _KNOWN_WARNINGS = ("no-data-collected", "module-not-imported", "module-not-measured", "already-imported", "no-ctracer")
 _MOST_SAID = 20
+_OUR_OWN = frozenset({"coverage", "pytest_ci_kit", "sitecustomize"})
 
 
 class Covering:
@@ -45,6 +46,7 @@ class Covering:
         self.failed: List[Tuple[str, str]] = []
         self.unforkable = ""
         self.modules: List[str] = []
+        self.others: List[str] = []
         self.start_seconds = 0.0
 
     @contextmanager
@@ -80,6 +82,9 @@ class Covering:
         self.unforkable = why_not_forked(self._sockets)
         self.start_seconds = time.process_time()
         self.modules = [name for name in sys.modules if name.partition(".")[0] in _stdlib()]
+        plugins = {_package(plugin) for plugin in session.config.pluginmanager.get_plugins()}
+        installed = [name for name, module in list(sys.modules.items()) if _is_installed(module)]
+        self.others = [name for name in installed if name.partition(".")[0] not in plugins | _OUR_OWN]
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """A file that cannot be imported."""
@@ -160,6 +165,7 @@ def run(task: Task) -> None:
         "scopes": list(plugin.scopes),
         "unforkable": plugin.unforkable,
         "modules": plugin.modules,
+        "others": plugin.others,
         "start-seconds": plugin.start_seconds,
         "lines": {path: _bitmaps(data.contexts_by_lineno(name)) for path, name in paths.items()},
         "foreign": {path: where for path in paths if (where := _elsewhere(path, paths[path], task["folders"]))},
@@ -240,3 +246,13 @@ def _relative(path: Path) -> str:
 
 def _stdlib() -> Set[str]:
     return set(getattr(sys, "stdlib_module_names", ()))
+
+
+def _package(plugin: object) -> str:
+    """Pytest rewrites the assertions of plug-ins as it imports them, so nobody else may do it."""
+    return str(getattr(plugin, "__name__", type(plugin).__module__)).partition(".")[0]
+
+
+def _is_installed(module: ModuleType) -> bool:
+    file = getattr(module, "__file__", None) or ""
+    return f"{os.sep}site-packages{os.sep}" in file or f"{os.sep}dist-packages{os.sep}" in file

@@ -24,16 +24,17 @@ from pytest_ci_kit.mutating.task import Change, Task, Text, tests_of
 class Fresh:
     """A process without anything of the project in it; each job imports the copy, patched, in a child."""
 
-    def __init__(self, task: Task, line: Line) -> None:
+    def __init__(self, task: Task, line: Line, modules: List[str]) -> None:
         self._task = task
         self._line = line
+        self._modules = modules
         self._stamp = 1_000_000_000
 
     def serve(self) -> None:
         """Answer jobs until there are no more."""
         if not self._task["exec"]:
-            for name in self._task["modules"]:
-                # Only what the suite imports anyway, of the standard library.
+            for name in self._modules:
+                # Only what the suite imports anyway, and nothing of the project.
                 with contextlib.suppress(Exception):
                     importlib.import_module(name)
             gc.collect()

@@ -33,7 +33,7 @@ class Supervisor:
         self._trusted: Set[Tuple[str, int]] = {(kind, number) for kind, number in task["trusted"]}
         self._fork: bool = not task["unforkable"]
         self._why_fresh: str = task["unforkable"]
-        self._fresh_checked = False
+        self._checked: Set[str] = set()
         self._counts: Counter[str] = Counter()
         self._said = time.monotonic()
         self._pool = Pool(task)
@@ -69,7 +69,7 @@ class Supervisor:
             why = self._controls.check("fresh")
             if why:
                 raise ControlFailed(why)
-            self._fresh_checked = True
+            self._checked.add("fresh")
 
     def _judge(self) -> None:
         while True:
@@ -85,12 +85,13 @@ class Supervisor:
             self._progress()
 
     def _give(self, slot: Slot, job: Dict[str, Any]) -> None:
-        kind = "fork" if self._fork and job["how"] == "fork" else "fresh"
-        if kind == "fresh" and not self._fresh_checked:
-            why = self._controls.check_raise("fresh", slot)
+        kind = "fork" if job["how"] == "fork" else "warm" if job["warm"] else "fresh"
+        kind = kind if self._fork else "fresh"
+        if kind != "fork" and kind not in self._checked:
+            why = self._controls.check_raise(kind, slot)
             if why:
                 raise ControlFailed(why)
-            self._fresh_checked = True
+            self._checked.add(kind)
         tests = [number for number in tests_of(self._task, job) if number not in self._controls.distrusted]
         if not tests:
             self._verdict(job, "no-coverage", kind, {}, "every test that runs this code fails when it runs alone")
@@ -185,7 +186,7 @@ class Supervisor:
             "tests": ran,
             "killer": found.get("killer") if status in ("killed", "timeout") else None,
             "seconds": round(found.get("seconds", 0.0), 4),
-            "how": kind,
+            "how": "fork" if kind == "fork" else "fresh",
             "detail": detail,
         }
         self._out.write(json.dumps(line) + "\n")

@@ -24,4 +24,5 @@ def work(kind: str, task: Task, reading: int, writing: int, parent: int) -> None
         code = pytest.main(arguments(task, task["files"], stop=False), plugins=[Forking(task, line), Unremembered()])
         line.answer(stopped=f"pytest ended with {int(code)} before the first mutant")
         return
-    Fresh(task, line).serve()
+    # What is installed may depend on what the project does before it imports it: only where no changed code runs by then.
+    Fresh(task, line, [*task["modules"], *(task["others"] if kind == "warm" else ())]).serve()
