@@ -6,9 +6,7 @@ import importlib.machinery
 import json
 import os
 import re
-import stat
 import sys
-import threading
 import time
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -19,13 +17,12 @@ from typing import Any, Dict, Generator, Iterator, List, Optional, Set, Tuple
 import coverage
 import pytest
 
+from pytest_ci_kit.mutating.forkable import open_sockets, why_not_forked
 from pytest_ci_kit.mutating.options import Unremembered, arguments
 from pytest_ci_kit.mutating.session import shown
 from pytest_ci_kit.mutating.task import Task
 
 CONTEXT = "CI_KIT_MUTATING_TEST"  # the context of what a test starts as a process of its own
-# They keep native threads or event loops of their own, which a forked child does not have.
-_NOT_FORKABLE = ("gevent", "eventlet", "grpc", "torch", "tensorflow", "jax", "ray", "polars")
 _KNOWN_WARNINGS = ("no-data-collected", "module-not-imported", "module-not-measured", "already-imported", "no-ctracer")
 _MOST_SAID = 20
 _OUR_OWN = frozenset({"coverage", "pytest_ci_kit", "sitecustomize"})
@@ -113,32 +110,6 @@ class Covering:
             self.tests[number]["seconds"] += report.duration
         if report.failed:
             self.failed.append((report.nodeid, shown(report)))
-
-
-def why_not_forked(sockets_before: Set[int]) -> str:
-    """What makes a fork after the collection unsafe; empty when nothing does."""
-    for name in _NOT_FORKABLE:
-        if name in sys.modules:
-            return f"{name} is imported"
-    others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
-    if others:
-        return f"the thread {others[0]!r} is alive after the collection"
-    if open_sockets() - sockets_before:
-        return "a socket or an event loop is open after the collection"
-    return ""
-
-
-def open_sockets() -> Set[int]:
-    """Descriptors that a forked child would share with its parent to its harm: sockets and epoll's."""
-    found = set()
-    here = Path("/proc/self/fd")
-    for entry in list(here.iterdir()) if here.is_dir() else ():
-        try:
-            if stat.S_ISSOCK(entry.stat().st_mode) or str(entry.readlink()) == "anon_inode:[eventpoll]":
-                found.add(int(entry.name))
-        except OSError:
-            continue
-    return found
 
 
 def run(task: Task) -> None:
