@@ -14,7 +14,16 @@ from ci_kit.patterns import matches
 Scope = Literal["diff", "critical", "all"]
 PROPOSED = ("**/jwt.py", "**/security.py", "**/auth*.py", "**/crypto*.py")
 """What counts as security-critical where `mutation.critical` says nothing."""
-_SETTINGS = ("pyproject.toml", "*.lock", "requirements*.txt", "setup.cfg", "setup.py", "tox.ini", "pytest.ini")
+_SETTINGS = (
+    "pyproject.toml",
+    "*.lock",
+    "requirements*.txt",
+    "setup.cfg",
+    "setup.py",
+    "tox.ini",
+    "pytest.ini",
+    "conftest.py",
+)
 SHOWN = 3
 
 
@@ -45,7 +54,7 @@ def decide(
 
     `tests` are those of them that use security-critical code (`critical_tests`). A pull request runs the changed lines when it
     touches that code or its tests, and all of that code when it has the label. The default branch runs all of it, unless
-    the push is known to touch nothing that its verdicts depend on: that code, a test, or what is installed.
+    the push is known to touch none of that code, no test that uses it, no conftest.py and nothing that is installed.
     """
     targets = settings.critical or PROPOSED
     touched = tuple(sorted(path for path in changed or () if is_critical(path, targets)))
@@ -55,10 +64,12 @@ def decide(
         return Decision(run, scope, targets, not settings.critical, reason, found)
 
     if kind == "default-branch":
-        if changed is None or any(_matters(path, targets) for path in changed):
+        if changed is None or touched or found or any(_is_setting(path) for path in changed):
             return answer(True, "critical", "This is the default branch.")
         return answer(
-            False, "critical", "The push touches no security-critical file, no test and nothing that is installed."
+            False,
+            "critical",
+            "The push touches no security-critical file, no test of one and nothing that is installed.",
         )
     if kind != "pull-request":
         return answer(
@@ -89,9 +100,9 @@ def is_test(path: str) -> bool:
     return inside or name.startswith("test_") or name.endswith("_test.py") or name in {"conftest.py", "tests.py"}
 
 
-def _matters(path: str, targets: Collection[str]) -> bool:
-    name = PurePosixPath(path).name
-    return is_critical(path, targets) or is_test(path) or any(PurePosixPath(name).match(each) for each in _SETTINGS)
+def _is_setting(path: str) -> bool:
+    """Whether all tests may depend on it."""
+    return any(PurePosixPath(path).match(each) for each in _SETTINGS)
 
 
 def _shown(paths: tuple[str, ...]) -> str:

@@ -13,6 +13,8 @@ SETTINGS = Mutation(critical=("app/core/jwt.py",))
         ("default-branch", (), None, (), True, "critical", "default branch"),
         ("default-branch", (), ["app/core/jwt.py"], (), True, "critical", "default branch"),
         ("default-branch", (), ["tests/conftest.py"], (), True, "critical", "default branch"),
+        ("default-branch", (), ["tests/test_a.py"], ["tests/test_a.py"], True, "critical", "default branch"),
+        ("default-branch", (), ["tests/test_a.py"], (), False, "critical", "touches no"),
         ("default-branch", (), ["uv.lock"], (), True, "critical", "default branch"),
         ("default-branch", (), ["README.md", "app/views.py"], (), False, "critical", "touches no"),
         ("pull-request", ("mutation-test",), ["README.md"], (), True, "critical", "has the label mutation-test"),
