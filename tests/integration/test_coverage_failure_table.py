@@ -196,6 +196,33 @@ def a_variable(shop: Shop) -> None:
     write(shop.here, {".coveragerc": "[run]\nbranch = true\nomit = ${SECRET}/*\n"})
 
 
+def without_digests(shop: Shop) -> None:
+    (place(shop, 2) / "sources.sha256").write_text("")
+    shop.announce(place(shop, 2), 2)
+
+
+def jump_that_is_text(shop: Shop) -> None:
+    execute(shop, 2, "UPDATE arc SET tono = 'x' || rowid")
+
+
+def nameless_file(shop: Shop) -> None:
+    execute(shop, 2, "UPDATE file SET path = '' WHERE path LIKE '%price.py'")
+
+
+def endless_name(shop: Shop) -> None:
+    execute(shop, 2, "UPDATE file SET path = printf('%05000d', 7) WHERE path LIKE '%price.py'")
+
+
+def plan_of_another_commit(shop: Shop) -> None:
+    tiers = (PlannedTier("unit", (Share(("a",)), Share(("b",)), Share(("c",)))),)
+    write_plan(shop.temp, Plan("ci", "other", "b" * 40, tiers, (PYTHON,)))
+
+
+def plan_of_another_call(shop: Shop) -> None:
+    tiers = (PlannedTier("unit", (Share(("a",)), Share(("b",)), Share(("c",)))),)
+    write_plan(shop.temp, Plan("other", "other", COMMIT, tiers, (PYTHON,)))
+
+
 @dataclass(frozen=True)
 class Row:
     """`says`: what went wrong, where, and what to do. `code` 2: the caller's configuration, 3: the data."""
@@ -231,6 +258,12 @@ NO_NUMBER = [
     Row(changed_checkout, tuple(f"{n}/3: measured another text of src/shop/price.py" for n in (1, 2, 3))),
     Row(list_of_sources_cut, (f"{SECOND}: the list sources.sha256 has 100 bytes; its manifest says", RERUN)),
     Row(list_of_sources_garbage, (f"{SECOND}: the list sources.sha256 holds no digest and name in line 1", RERUN)),
+    Row(without_digests, (f"{SECOND}: measured src/shop/", "without saying which text", f"re-run the job of {SECOND}")),
+    Row(jump_that_is_text, (f"{SECOND}: the data file coverage.", "is not coverage data: it holds jumps that no source has", RERUN)),
+    Row(nameless_file, (f"{SECOND}: the data file coverage.", "it holds a file without a usable name", RERUN)),
+    Row(endless_name, (f"{SECOND}: the data file coverage.", "it holds a file without a usable name", RERUN)),
+    Row(plan_of_another_commit, ("the plan is of commit bbbbbbbbbbbb, and this run is of aaaaaaaaaaaa", "Re-run all jobs"), plan=True),
+    Row(plan_of_another_call, ("input plan: it is the plan of the call 'other'; this is the call 'ci'.",), code=2, plan=True),
     Row(old_coverage, (f"{SECOND}: was measured with coverage 6.5.0", "Use coverage 7 or newer")),
     Row(zero_statements, ("6 measured files hold no line to cover: 0 of 0 is no number", "[run] source")),
     Row(nothing_run, ("6 files was run by any test leg", "editable mode")),
@@ -275,6 +308,18 @@ def test_the_rerun_counts(measured: Path, tmp_path: Path) -> None:
     garbage(shop)
     again = shop.results / place(shop, 2).parent.name.replace("-a1", "-a2")
     shutil.copytree(place(copy_of(measured, tmp_path / "other"), 2).parent, again)
+    shop.announce(again / "coverage", 2, attempt=2)
+    assert total(shop.combine("--total", "80", "--html", "false")) == 80.0
+
+
+def test_an_earlier_attempt_whose_manifest_broke_does_not_matter(measured: Path, tmp_path: Path) -> None:
+    shop = copy_of(measured, tmp_path)
+    first = place(shop, 2)
+    sound = tmp_path / "sound"
+    shutil.copytree(first.parent, sound)
+    (first / "manifest.json").write_text('{"schema": "ci-kit/cov')
+    no_number(shop.combine("--total", "80"), "cannot be read")
+    again = sound.rename(shop.results / first.parent.name.replace("-a1", "-a2"))
     shop.announce(again / "coverage", 2, attempt=2)
     assert total(shop.combine("--total", "80", "--html", "false")) == 80.0
 

@@ -21,6 +21,7 @@ from ci_kit.coverage_combine.delivery import Manifest
 from ci_kit.coverage_combine.proof import Proven
 from ci_kit.errors import CallerMistake, InfrastructureFailure, KitError
 
+MOST_STRANGERS = 200
 _IMPORTABLE = re.compile(r"[^.#~!$@%^&*()+=,]+\.pyw?")  # what `coverage run --source` takes for importable
 _ALSO = {"report:exclude_also": "report:exclude_lines", "report:partial_also": "report:partial_branches"}
 
@@ -168,9 +169,16 @@ class Combined:
                     yield path.resolve().relative_to(self.here).as_posix()
 
     def strangers(self) -> list[str]:
-        """Measured files that count but are not files of this checkout."""
+        """Measured files that count but are not files of this checkout, at most `MOST_STRANGERS`."""
         suspects = [path for path in sorted(self.coverage.get_data().measured_files()) if not self._is_here(path)]
-        return [path for path in suspects if self._counts(path)]
+        found: list[str] = []
+        for start in range(0, len(suspects), MOST_STRANGERS):  # asking for one at a time takes milliseconds each
+            some = suspects[start : start + MOST_STRANGERS]
+            if self._counts(*some):
+                found += [path for path in some if self._counts(path)]
+            if len(found) >= MOST_STRANGERS:
+                break
+        return found[:MOST_STRANGERS]
 
     def measured_by(self, paths: Collection[str]) -> list[str]:
         """The legs that measured one of `paths`, which are the combined data's."""
@@ -185,12 +193,12 @@ class Combined:
         place = self.here / path
         return place.is_file() and place.resolve().is_relative_to(self.here)
 
-    def _counts(self, path: str) -> bool:
-        """Whether the configuration's include and omit let `path` into a report."""
+    def _counts(self, *paths: str) -> bool:
+        """Whether the configuration's include and omit let any of `paths` into a report."""
         # Not os.devnull: coverage deletes its output file when a report fails, and as root that is the device itself.
         try:
             with tempfile.TemporaryDirectory() as folder:
-                self.coverage.lcov_report(morfs=[path], outfile=str(Path(folder, "report")), ignore_errors=False)
+                self.coverage.lcov_report(morfs=list(paths), outfile=str(Path(folder, "report")), ignore_errors=False)
         except NoDataError:
             return False
         except CoverageException:
@@ -203,7 +211,8 @@ def stranger_error(combined: Combined, strangers: Sequence[str], roots: Sequence
     found = mapping.unmapped(strangers, roots)
     shown = ", ".join(f"{file.inside or file.path}" for file in found[:5])
     more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-    what = f"{len(found)} measured {'file is' if len(found) == 1 else 'files are'} not in this checkout: {shown}{more}."
+    least = "at least " if len(found) >= MOST_STRANGERS else ""
+    what = f"{least}{len(found)} measured {'file is' if len(found) == 1 else 'files are'} not in this checkout: {shown}{more}."
     legs = combined.measured_by(strangers)
     what += f" Measured by {', '.join(legs[:5])}{f' and {len(legs) - 5} more' if len(legs) > 5 else ''}."
     elsewhere = [file.path for file in found if file.inside is None]

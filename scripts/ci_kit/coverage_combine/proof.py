@@ -31,6 +31,13 @@ MEASURED_FILES = 200_000
 # SQLite's own white space; a character that Python alone takes for it would be part of a name.
 _COMMENT, _SPACE = re.compile(r"--[^\n]*"), re.compile(r"[ \t\n\f\r]+")
 _Schema = Mapping[tuple[str, str, str], str]
+# A file's column types bind nobody in SQLite, and one long set of bits would take minutes to read: 32 kB are 262,144 lines.
+_IMPOSSIBLE = {
+    "a file without a usable name": "file WHERE typeof(path) <> 'text' OR length(path) NOT BETWEEN 1 AND 4096",
+    "lines that no source has": "line_bits WHERE typeof(numbits) <> 'blob' OR length(numbits) > 32768",
+    "jumps that no source has": "arc WHERE typeof(fromno) <> 'integer' OR typeof(tono) <> 'integer' "
+    "OR abs(fromno) > 10000000 OR abs(tono) > 10000000",
+}
 
 
 @dataclass(frozen=True)
@@ -140,6 +147,10 @@ def _check_database(path: Path, genuine: _Schema) -> None:
         for (line,) in database.execute("PRAGMA quick_check(1)"):
             if line != "ok":
                 raise ValueError(f"is damaged: {str(line).splitlines()[-1][:200]}")
+        for what, condition in _IMPOSSIBLE.items():
+            for (count,) in database.execute(f"SELECT count(*) FROM {condition}"):  # noqa: S608 - fixed texts
+                if count:
+                    raise ValueError(f"is not coverage data: it holds {what}")
 
 
 def _genuine_schema(scratch: Path) -> _Schema:
@@ -205,6 +216,8 @@ def _read(path: Path, *, branch: bool) -> set[str]:
 def _reason(error: Exception, copy: Path) -> str:
     if isinstance(error, OSError):
         return f"cannot be read: {error.strerror or error}"
+    if isinstance(error, sqlite3.Error) and "interrupted" in str(error):
+        return f"takes longer than {CHECK_SECONDS:g} s to check"
     if isinstance(error, sqlite3.Error):
         return f"is not a sound SQLite file: {error}"
     if isinstance(error, CoverageException):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,17 @@ _TEST_REPORT: dict[str, Any] = {
     "required": ["name", "tier", "python", "shard", "attempt", "verdict"],
     "properties": {
         "name": {"type": "string", "maxLength": 40},
-        "tier": {"type": "string"},
-        "python": {"type": "string"},
+        "tier": {"type": "string", "maxLength": 100},
+        "python": {"type": "string", "maxLength": 40},
         "attempt": {"type": "integer", "minimum": 1},
-        "verdict": {"type": "string"},
+        "verdict": {"type": "string", "maxLength": 40},
         "shard": {
             "type": "object",
             "required": ["index", "count"],
-            "properties": {"index": {"type": "integer", "minimum": 1}, "count": {"type": "integer", "minimum": 1}},
+            "properties": {
+                "index": {"type": "integer", "minimum": 1},
+                "count": {"type": "integer", "minimum": 1, "maximum": 256},
+            },
         },
     },
 }
@@ -48,7 +52,7 @@ def receive(folder: Path, name: str) -> Received:
     """
     deliveries: list[Delivery] = []
     others: set[str] = set()
-    problems: list[Problem] = []
+    problems: list[tuple[str, Problem]] = []
     places = _places(folder)
     if len(places) > FOLDERS:
         problem = Problem(f"{len(places)} result folders; at most {FOLDERS} are read.", "Use fewer shards.")
@@ -57,17 +61,28 @@ def receive(folder: Path, name: str) -> Received:
         try:
             of, delivery = _delivery(place, name)
         except (OSError, ValueError, RecursionError) as error:
-            problems.append(
-                Problem(
-                    f"cannot be read: {_reason(error)}.", "Re-run the job that delivered it.", f"result {place.name}"
-                )
-            )
+            said = f"cannot be read: {_reason(error)}."
+            problems.append((place.name, Problem(said, "Re-run the job that delivered it.", f"result {place.name}")))
             continue
         if delivery is None:
             others.add(of)
         else:
             deliveries.append(delivery)
-    return Received(tuple(deliveries), tuple(sorted(others)), tuple(problems))
+    replaced = {(stem, number) for each in deliveries for stem, number in [_attempt(each.folder.name)] if stem}
+    left = (problem for name, problem in problems if not _is_replaced(_attempt(name), replaced))
+    return Received(tuple(deliveries), tuple(sorted(others)), tuple(left))
+
+
+def _attempt(name: str) -> tuple[str, int]:
+    """The name of a result folder without its attempt, and the attempt; an empty name when it has none."""
+    stem, mark, number = name.rpartition("-a")
+    return (stem, int(number)) if mark and re.fullmatch(r"[0-9]{1,6}", number) else ("", 0)
+
+
+def _is_replaced(broken: tuple[str, int], sound: set[tuple[str, int]]) -> bool:
+    """A later attempt of the same job delivered what can be read, so what the earlier one left does not matter."""
+    stem, attempt = broken
+    return any(stem and stem == name and number > attempt for name, number in sound)
 
 
 def _places(folder: Path) -> list[Path]:

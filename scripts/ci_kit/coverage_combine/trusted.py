@@ -19,8 +19,14 @@ from ci_kit.tools import Tools
 def trusted(folder: Path, plan: Plan | None, name: str, tools: Tools, scratch: Path) -> tuple[Chosen, list[Proven]]:
     """The legs of the call `name` with their proven data, copied to `scratch`.
 
-    Raises `Untrusted` with all that is wrong, `CallerMistake` when there is no `folder` to look into.
+    Raises `Untrusted` with all that is wrong, `CallerMistake` when there is no `folder` to look into or the plan is
+    another call's.
     """
+    if plan is not None and plan.name != name:
+        raise CallerMistake(
+            f"input plan: it is the plan of the call {plan.name!r}; this is the call {name!r}.",
+            next_step="Give the plan that was made under the same name, or correct the input name.",
+        )
     if not folder.is_dir() and plan is None:  # with a plan, the legs that did not deliver are named
         raise CallerMistake(
             f"input data: there is no folder {folder}.",
@@ -30,7 +36,13 @@ def trusted(folder: Path, plan: Plan | None, name: str, tools: Tools, scratch: P
     announced: set[Leg] | None = set(plan.legs()) if plan else None
     chosen = choose(received.deliveries, announced, _commit(tools))
     proven, unsound = prove(chosen.deliveries, scratch)
-    problems = (*received.problems, *_nothing(received, name, folder, plan), *chosen.problems, *unsound)
+    problems = (
+        *received.problems,
+        *_other_commit(plan, tools.event.sha),
+        *_nothing(received, name, folder, plan),
+        *chosen.problems,
+        *unsound,
+    )
     if problems:
         raise Untrusted(problems)
     return chosen, proven
@@ -48,6 +60,13 @@ def _nothing(received: Received, name: str, folder: Path, plan: Plan | None) -> 
         return []
     step = "Run the tests with coverage and download their results."
     return [Problem(f"no leg delivered anything: {folder} holds no */coverage/manifest.json.", step)]
+
+
+def _other_commit(plan: Plan | None, commit: str) -> list[Problem]:
+    if plan is None or not plan.commit or not commit or plan.commit == commit:
+        return []
+    what = f"the plan is of commit {plan.commit[:12]}, and this run is of {commit[:12]}: it announces other jobs."
+    return [Problem(what, "Re-run all jobs, so that one plan holds for all of them.")]
 
 
 def _commit(tools: Tools) -> str:
