@@ -86,7 +86,9 @@ def record(root: Path, python: Path, folder: Path, *, limit: float) -> tuple[Aff
     if suite is None or not processes:
         raise RuntimeError(f"the suite of {root.name} could not be recorded")
     if not suite.outcomes:
-        raise RuntimeError(f"the suite of {root.name} ran no test; these files cannot be collected: {suite.broken_files}")
+        raise RuntimeError(
+            f"the suite of {root.name} ran no test; these files cannot be collected: {suite.broken_files}"
+        )
     tree = tree_of(root)
     shard = {"tier": "tests", "processes": processes}
     return build_map([shard], commit="", digests=tree.digests, source_of=tree.source_of), suite

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from ci_kit.config import Mutation
-from ci_kit.mutation_decision import PROPOSED, decide, is_critical, is_test, critical_tests
+from ci_kit.mutation_decision import PROPOSED, critical_tests, decide, is_critical, is_test
 
 SETTINGS = Mutation(critical=("app/core/jwt.py",))
 

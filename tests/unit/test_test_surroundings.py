@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 from ci_kit.errors import CallerMistake
-from ci_kit.tests_python import find_python
 from ci_kit.test.model import Interpreter
 from ci_kit.test.surroundings import base, for_tests
+from ci_kit.tests_python import find_python
 
 VENV = Interpreter(Path("/v/bin/python"), "3.12.1", "CPython", "/v/bin/python", Path("/v"), in_venv=True)
 JOB = {
