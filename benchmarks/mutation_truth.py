@@ -6,7 +6,10 @@ nothing of coverage, forks or likely killers: the mutant is killed when pytest d
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections import Counter
@@ -120,14 +123,18 @@ def is_green(laid: Laid, copy: Path, limit: float) -> bool:
     environ = {**laid.environ(), "PYTHONDONTWRITEBYTECODE": "1"}
     environ["PYTHONPATH"] = environ["PYTHONPATH"].replace(str(laid.folder), str(copy))
     argv = [laid.python, "-m", "pytest", "-q", "-x", "--tb=no", "-p", "no:cacheprovider", *laid.subject.arguments]
-    try:
-        done = subprocess.run(
-            [str(word) for word in argv], cwd=copy, env=environ, stdin=subprocess.DEVNULL, capture_output=True,
-            timeout=limit, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return False
-    return done.returncode == 0
+    # In a session of its own: a mutant may signal its whole group, and one that hangs leaves servers behind.
+    with subprocess.Popen(
+        [str(word) for word in argv], cwd=copy, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL, start_new_session=True,
+    ) as run:  # fmt: skip
+        try:
+            return run.wait(limit) == 0
+        except subprocess.TimeoutExpired:
+            return False
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(run.pid, signal.SIGKILL)
 
 
 if __name__ == "__main__":
