@@ -123,7 +123,9 @@ class Bench:
         shutil.copytree(ROOT / "examples" / "auth-service", target, ignore=leave)
         for file, text in changes.items():
             (target / file).write_text(text, encoding="utf-8")
-        for words in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-qm", "state"]):
+        # Two commits: after a first push the kit would try mutants too, for minutes that no other pipeline here spends.
+        push = ["commit", "-qm", "push", "--allow-empty"]
+        for words in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-qm", "state"], push):
             identity = ["-c", "user.name=b", "-c", "user.email=b@example.invalid", "-c", "commit.gpgsign=false"]
             subprocess.run(["git", *identity, *words], cwd=target, check=True, timeout=60)
         return target

@@ -49,12 +49,14 @@ def decide(
     settings: Mutation,
     *,
     tests: Collection[str] = (),
+    files: Collection[str] | None = None,
 ) -> Decision:
     """`kind` is one of the three depths, `changed` the paths that the change touches, deleted ones too (None: unknown).
 
     `tests` are those of them that use security-critical code (`critical_tests`). A pull request runs the changed lines when it
     touches that code or its tests, and all of that code when it has the label. The default branch runs all of it, unless
     the push is known to touch none of that code, no test that uses it, no conftest.py and nothing that is installed.
+    `files` are all of the repository (None: unknown): where none is critical, nothing runs.
     """
     targets = settings.critical or PROPOSED
     touched = tuple(sorted(path for path in changed or () if is_critical(path, targets)))
@@ -63,6 +65,11 @@ def decide(
     def answer(run: bool, scope: Scope, reason: str) -> Decision:
         return Decision(run, scope, targets, not settings.critical, reason, found)
 
+    if files is not None and not any(is_critical(path, targets) for path in files):
+        where = "mutation.critical" if settings.critical else "the proposed patterns"
+        return answer(
+            False, "diff" if kind == "pull-request" else "critical", f"No file of the repository matches {where}."
+        )
     if kind == "default-branch":
         if changed is None or touched or found or any(_is_setting(path) for path in changed):
             return answer(True, "critical", "This is the default branch.")

@@ -36,6 +36,15 @@ def test_when_and_what(
     assert not found.proposed
 
 
+@pytest.mark.parametrize("kind", ["default-branch", "pull-request"])
+def test_where_no_file_is_critical_nothing_runs(kind: str) -> None:
+    found = decide(kind, ["mutation-test"], None, SETTINGS, files=["app/views.py", "tests/test_jwt.py"])
+    assert not found.run
+    assert found.reason == "No file of the repository matches mutation.critical."
+    assert "the proposed patterns" in decide(kind, (), None, Mutation(), files=["app/views.py"]).reason
+    assert decide(kind, (), None, SETTINGS, files=["app/core/jwt.py"]).run
+
+
 def test_another_label_can_be_asked_for() -> None:
     settings = Mutation(label="mutate")
     assert decide("pull-request", ["mutate"], [], settings).run
