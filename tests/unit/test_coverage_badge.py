@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from ci_kit.coverage_combine.badge import AMBER, GREEN, GREY, RED, badge, svg
 from ci_kit.coverage_combine.numbers import Counts
-from ci_kit.coverage_combine.trend import Point, chart, sparkline
+from ci_kit.trend import Point, chart, sparkline
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -70,7 +70,7 @@ def points(*hundredths: int) -> list[Point]:
 
 def test_a_trend_needs_three_points() -> None:
     assert sparkline(points(9000, 9100)) == ""
-    assert chart(points(9000, 9100), 85) == []
+    assert chart(points(9000, 9100), "Coverage", 85) == []
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_the_sparkline(values: tuple[int, ...], line: str) -> None:
 
 
 def test_the_chart_has_the_gate_in_it() -> None:
-    lines = chart(points(8012, 9000, 9135), 85)
+    lines = chart(points(8012, 9000, 9135), "Coverage", 85)
     assert lines[0] == "```mermaid"
     assert lines[2] == "xychart-beta"
     assert "plotColorPalette" in lines[1], "Mermaid's own first colour can hardly be seen on white"
@@ -98,4 +98,4 @@ def test_the_chart_has_the_gate_in_it() -> None:
     assert '    y-axis "percent" 79 --> 93' in lines
     assert "    line [80.12, 90, 91.35]" in lines
     assert "    line [85, 85, 85]" in lines
-    assert '    y-axis "percent" 0 --> 100' in chart(points(0, 5000, 10_000), 85)
+    assert '    y-axis "percent" 0 --> 100' in chart(points(0, 5000, 10_000), "Coverage", 85)

@@ -23,11 +23,11 @@ from ci_kit.coverage_combine.regression import FileLoss, Regression
 from ci_kit.coverage_combine.reports import Written
 from ci_kit.coverage_combine.result import Result
 from ci_kit.coverage_combine.say import noted
-from ci_kit.coverage_combine.trend import Point
 from ci_kit.coverage_combine.untouched import Shift, Untouched
 from ci_kit.coverage_combine.wording import counted, many, margin, places
 from ci_kit.inputs import Shard
 from ci_kit.plan import Leg
+from ci_kit.trend import Point
 
 NOTHING = Announced("sources", "0" * 64, 0)
 LEG = Leg("unit", "3.12", Shard(1, 1))

@@ -13,13 +13,13 @@ from ci_kit.coverage_combine.ancestor import NoAncestor, nearest
 from ci_kit.coverage_combine.numbers import Counts, FileCoverage, add
 from ci_kit.coverage_combine.patch import read_source
 from ci_kit.coverage_combine.regression import Comparable, Regression, comparable, judge_regression
-from ci_kit.coverage_combine.trend import Point
 from ci_kit.coverage_combine.untouched import Untouched, untouched
 from ci_kit.errors import KitError
 from ci_kit.history import read_history
 from ci_kit.history_coverage import CoverageRecord
 from ci_kit.history_coverage_pack import read_records
 from ci_kit.tools import Tools
+from ci_kit.trend import Point
 
 
 @dataclass(frozen=True)

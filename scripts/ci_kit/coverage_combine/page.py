@@ -8,9 +8,9 @@ from ci_kit.coverage_combine.page_change import change
 from ci_kit.coverage_combine.page_details import advice, chart, legs, worst
 from ci_kit.coverage_combine.regression import Regression
 from ci_kit.coverage_combine.result import Result
-from ci_kit.coverage_combine.trend import sparkline
 from ci_kit.coverage_combine.wording import in_files, many, margin
 from ci_kit.markdown import text
+from ci_kit.trend import sparkline
 
 
 def markdown(found: Result) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ci_kit.coverage_combine import trend
+from ci_kit import trend
 from ci_kit.coverage_combine.advice import Advice
 from ci_kit.coverage_combine.blocks import Block
 from ci_kit.coverage_combine.numbers import FileCoverage
@@ -81,7 +81,7 @@ def most_to_gain(files: Iterable[FileCoverage]) -> list[FileCoverage]:
 def chart(found: Result) -> list[str]:
     """The totals of the remembered commits as a chart, folded away."""
     points = found.judged.compared.points if found.judged.compared else ()
-    lines = trend.chart(points, found.judged.judgement.total.threshold)
+    lines = trend.chart(points, "Coverage", found.judged.judgement.total.threshold)
     title = f"<details><summary>The total over the last {len(points)} commits</summary>"
     return [title, "", *lines, "</details>", ""] if lines else []
 

@@ -1,4 +1,4 @@
-"""The total over the last commits, small enough for one line, and as a chart."""
+"""A percentage over the last commits, small enough for one line, and as a chart."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COLOURS = '%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#1f6fe
 
 @dataclass(frozen=True)
 class Point:
-    """The total at one commit, in hundredths of a percent."""
+    """The percentage at one commit, in hundredths of a percent."""
 
     commit: str
     hundredths: int
@@ -37,23 +37,28 @@ def _around(middle: int) -> tuple[int, int]:
     return low, low + LEAST_SPAN
 
 
-def chart(points: Sequence[Point], threshold: float) -> list[str]:
-    """A Mermaid chart of the totals, oldest first, with the gate's threshold as a line; nothing for fewer than three."""
+def chart(points: Sequence[Point], what: str, threshold: float | None = None) -> list[str]:
+    """A Mermaid chart of the values, oldest first, with the gate's threshold as a line; nothing for fewer than three.
+
+    `what` names the percentage.
+    """
     if len(points) < LEAST_POINTS:
         return []
     values = [point.hundredths / 100 for point in points]
-    low = max(0, int(min(*values, threshold)) - 1)
-    high = min(100, int(max(*values, threshold)) + 2)
+    shown = [*values, *([] if threshold is None else [threshold])]
+    low = max(0, int(min(shown)) - 1)
+    high = min(100, int(max(shown)) + 2)
     axis = ", ".join(f'"{index - len(values) + 1}"' for index in range(len(values)))
+    gate = "" if threshold is None else f", and the gate at {threshold:g} %"
     return [
         "```mermaid",
         _COLOURS,
         "xychart-beta",
-        f'    title "Coverage in percent, commit by commit, and the gate at {threshold:g} %"',
+        f'    title "{what} in percent, commit by commit{gate}"',
         f"    x-axis [{axis}]",
         f'    y-axis "percent" {low} --> {high}',
         f"    line [{', '.join(f'{value:g}' for value in values)}]",
-        f"    line [{', '.join([f'{threshold:g}'] * len(values))}]",
+        *([] if threshold is None else [f"    line [{', '.join([f'{threshold:g}'] * len(values))}]"]),
         "```",
         "",
     ]
