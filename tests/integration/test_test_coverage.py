@@ -279,6 +279,36 @@ def test_however_a_process_ends_it_is_measured(
     assert ended == set(ENDINGS)
 
 
+POOLS = {
+    "pyproject.toml": FILES["pyproject.toml"],
+    "src/shop/__init__.py": "",
+    "src/shop/square.py": "def square(number):\n    return number * number\n",
+    **{
+        f"tests/test_pools_{part}.py": """\
+        from multiprocessing import get_context
+
+        import pytest
+        from shop.square import square
+
+        @pytest.mark.parametrize("number", range(60))
+        def test_ends_at_once(number):
+            with get_context("fork").Pool() as pool:
+                assert pool.map(square, range(5)) == [0, 1, 4, 9, 16]
+        """
+        for part in ("a", "b")
+    },
+}  # fmt: skip
+
+
+def test_pools_that_end_at_once_end(newest: Environment, tmp_path: Path) -> None:
+    """Their workers wait for a lock that is taken from them while they are told to end: once this hung, one time in ten."""
+    here = Consumer.make(tmp_path, newest, POOLS)
+    ran = here.run("--reruns", "0", "--workers", "2", "--timeout", "150s")
+    assert ran.code == 0, ran.log
+    assert ran.report["counts"]["passed"] == 120
+    assert {2} <= {arc for one in delivered([ran], here.root)["src/shop/square.py"] for arc in one}
+
+
 def test_the_core_is_chosen_and_said(newest: Environment, tmp_path: Path) -> None:
     # A wish that this Python cannot fulfil ends a plain run; here it is answered.
     ran = Consumer.make(tmp_path, newest, {"lib.py": "", "test_a.py": "def test_a():\n    import lib\n"}).run(

@@ -74,8 +74,8 @@ def decide(
         branch=branch,
         has_c_tracer=settings["c-tracer"],
     )
-    # A process that is ended by SIGTERM, as servers in tests are, keeps what it measured.
-    options |= {"run:parallel": True, "run:relative_files": True, "run:data_file": str(data_file), "run:sigterm": True}
+    # A process that is ended by SIGTERM, as servers in tests are, keeps what it measured: `start-coverage` sees to it.
+    options |= {"run:parallel": True, "run:relative_files": True, "run:data_file": str(data_file), "run:sigterm": False}
     options.pop("run:core", None)
     if release(version) >= SETTING_SINCE:
         options["run:core"] = core.name
