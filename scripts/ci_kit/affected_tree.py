@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from ci_kit.errors import KitError
-from ci_kit.process import TAIL_BYTES, Runner, run_checked
+from ci_kit.git import Git
+from ci_kit.process import TAIL_BYTES, Runner
 
 _SKIPPED = {"__pycache__", "node_modules", "venv", "build", "dist"}
-GIT_SECONDS = 60.0
 OUTSIDE = ".."
 """Stands in a tree for all of the repository that is not below the project's folder."""
 
@@ -36,8 +36,7 @@ def read_tree(root: Path, runner: Runner) -> dict[str, str]:
 
 def _submodule(root: Path, name: str, runner: Runner) -> str | None:
     """The only folders that git lists are submodules; the commit that the checkout asks for says what is in one."""
-    argv = ["git", "ls-files", "--stage", "-z", "--", f":(literal){name}"]
-    out = run_checked(runner, argv, what="git ls-files", cwd=root, timeout_seconds=GIT_SECONDS)
+    out = Git(root, runner).checked("ls-files", "--stage", "-z", "--", f":(literal){name}", what="git ls-files")
     mode, _, rest = out.partition(" ")
     return rest.partition(" ")[0][:24] if mode == "160000" else None
 
@@ -46,8 +45,7 @@ def _beside(root: Path, runner: Runner) -> str:
     """What git lists beside each folder on the way from the repository's top to `root`, each entry with its digest."""
 
     def git(*words: str) -> str:
-        argv = ["git", "-c", "core.quotePath=false", *words]
-        return run_checked(runner, argv, what=f"git {words[0]}", cwd=root, timeout_seconds=GIT_SECONDS)
+        return Git(root, runner).checked("-c", "core.quotePath=false", *words, what=f"git {words[0]}")
 
     def level(folder: str) -> str:
         found = git("ls-tree", "-z", "--full-tree", f"HEAD:{folder}")
@@ -78,8 +76,8 @@ def _listed(root: Path, runner: Runner) -> list[str]:
 
 def _tracked(root: Path, folder: str, runner: Runner) -> Iterator[str]:
     """A folder with more names than a runner keeps of a program's output is asked about piece by piece."""
-    argv = ["git", "-c", "core.quotePath=false", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    out = run_checked(runner, [*argv, "--", folder], what="git ls-files", cwd=root, timeout_seconds=GIT_SECONDS)
+    words = ("-c", "core.quotePath=false", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--")
+    out = Git(root, runner).checked(*words, folder, what="git ls-files")
     if len(out.encode()) < TAIL_BYTES // 2:
         yield from filter(None, out.split("\0"))
         return

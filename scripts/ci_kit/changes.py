@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ci_kit.errors import CallerMistake, InfrastructureFailure
-from ci_kit.process import run_checked
+from ci_kit.git import Git
 from ci_kit.tools import Tools
 
-TIMEOUT_SECONDS = 120.0
 MOST_HUNKS = 500_000
 # What a pull request's .gitattributes or somebody's git configuration says must neither hide lines nor change the form.
 _AS_IT_IS = (
@@ -80,11 +79,11 @@ def read_changes(here: Path, base: str, tools: Tools) -> dict[str, FileChange]:
     """
     with tempfile.TemporaryDirectory(prefix="changes-") as folder:
         file = Path(folder, "diff")  # a runner keeps only the end of what a program prints
-        argv = ["git", *_without_filters(here, tools), "diff", *_AS_IT_IS, "--relative", f"--output={file}"]
         # This variable would win over --unified.
         env = {name: value for name, value in tools.environ.items() if name != "GIT_DIFF_OPTS"}
-        argv += ["--end-of-options", base, "--"]
-        run_checked(tools.runner, argv, what="git diff", cwd=here, timeout_seconds=TIMEOUT_SECONDS, env=env)
+        git = Git(here, tools.runner, env)
+        options = (*_without_filters(git), "diff", *_AS_IT_IS, "--relative", f"--output={file}")
+        git.checked(*options, "--end-of-options", base, "--", what="git diff")
         try:
             with file.open("rb") as lines:
                 return {change.path: change for change in parse(lines)}
@@ -103,8 +102,8 @@ def read_names(here: Path, base: str, tools: Tools) -> tuple[str, ...]:
     with tempfile.TemporaryDirectory(prefix="changes-") as folder:
         file = Path(folder, "names")
         options = ("--name-only", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=all", "--relative")
-        argv = ["git", "diff", *options, f"--output={file}", "--end-of-options", base, "--"]
-        run_checked(tools.runner, argv, what="git diff", cwd=here, timeout_seconds=TIMEOUT_SECONDS, env=tools.environ)
+        git = Git(here, tools.runner, tools.environ)
+        git.checked("diff", *options, f"--output={file}", "--end-of-options", base, "--", what="git diff")
         return tuple(os.fsdecode(name) for name in file.read_bytes().split(b"\0") if name)
 
 
@@ -168,10 +167,9 @@ def _escape(code: bytes) -> int:
     return int(code, 8) if len(code) == 3 else _ESCAPES[code[0]]
 
 
-def _without_filters(here: Path, tools: Tools) -> list[str]:
+def _without_filters(git: Git) -> list[str]:
     """Options that switch off clean filters: one such as git-lfs's, named by a `.gitattributes`, would hide the text."""
-    argv = ["git", "config", "--name-only", "-z", "--get-regexp", r"^filter\."]
-    done = tools.runner.run(argv, cwd=here, timeout_seconds=TIMEOUT_SECONDS, stream=False, env=tools.environ)
+    done = git.run("config", "--name-only", "-z", "--get-regexp", r"^filter\.")
     names = {key.rpartition(".")[0] for key in done.output.split("\0")} - {""} if done.code == 0 else set()
     off = [f"{name}.{key}" for name in sorted(names) for key in ("clean=", "process=", "required=false")]
     return [word for setting in off for word in ("-c", setting)]

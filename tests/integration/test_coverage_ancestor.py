@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ci_kit.coverage_combine.ancestor import Ancestor, NoAncestor, nearest
+from ci_kit.coverage_combine.ancestor import DEEP_ENOUGH, Ancestor, NoAncestor, nearest
 from ci_kit.history_coverage import CoverageRecord, FileRecord
 from integration.git_kit import Repository, step
 
@@ -64,6 +64,25 @@ def test_the_same_commit_again_is_not_compared_with_itself(repository: Repositor
 def test_a_first_run_and_a_lost_history_are_said(repository: Repository) -> None:
     line(repository, 1)
     assert "this is the first one, or the history was lost" in none(repository).why
+
+
+def test_a_shallow_checkout_is_said_beside_a_missing_history(repository: Repository, tmp_path: Path) -> None:
+    """Else the depth would be the next surprise, after the first record was left."""
+    line(repository, 5)
+    answer = none(repository.clone(tmp_path / "clone", "--depth", "2"))
+    assert "this is the first one, or the history was lost" in answer.why
+    assert answer.why.endswith("Nor would it be found: the checkout is shallow, with 2 commits.")
+    assert answer.next_step == "Check out with `fetch-depth: 50`, or 0 for the whole history."
+    assert "shallow" not in none(repository).why
+
+
+def test_a_checkout_as_deep_as_advised_is_no_fault(repository: Repository, tmp_path: Path) -> None:
+    line(repository, 1)
+    for _ in range(DEEP_ENOUGH):
+        repository.commit()
+    clone = repository.clone(tmp_path / "clone", "--depth", str(DEEP_ENOUGH))
+    assert clone.git("rev-parse", "--is-shallow-repository") == "true"
+    assert "shallow" not in none(clone).why
 
 
 def test_a_pull_request_is_compared_with_its_target_and_not_with_where_it_began(repository: Repository) -> None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ci_kit.git import NOT_INSTALLED, Git
 from ci_kit.history_coverage import CoverageRecord
 from ci_kit.process import Completed
 from ci_kit.tools import Tools
 
-TIMEOUT_SECONDS = 60.0
-DEEPER = "Check out with `fetch-depth: 50`, or 0 for the whole history."
+DEEP_ENOUGH = 50
+DEEPER = f"Check out with `fetch-depth: {DEEP_ENOUGH}`, or 0 for the whole history."
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,10 @@ def nearest(here: Path, tools: Tools, records: Sequence[CoverageRecord]) -> Ance
     The record of HEAD itself, which an earlier run of the same commit left, does not count: a run that is repeated would
     otherwise be compared with itself. `records` as `comparable` leaves them.
     """
-    if not records:
-        return NoAncestor(
-            "no earlier run has left a record of its coverage: this is the first one, or the history was lost. "
-            "The next run of the default branch leaves one."
-        )
-    git = _Git(here, tools)
+    git = _Clone(here, tools)
     head = git.head()
+    if not records:
+        return _no_records(head, git)
     if isinstance(head, NoAncestor):
         return head
     earlier = {record.commit: record for record in records if record.commit != head.commit}
@@ -67,14 +64,15 @@ class _Head:
     shallow: bool
 
 
-class _Git:
+class _Clone:
+    """The checkout's history."""
+
     def __init__(self, here: Path, tools: Tools) -> None:
-        self._here = here
-        self._tools = tools
+        self._git = Git(here, tools.runner, tools.environ)
 
     def head(self) -> _Head | NoAncestor:
-        if not shutil.which("git", path=self._tools.environ.get("PATH")):
-            return NoAncestor("git is not installed.", "Install it, or put it on PATH.")
+        if not self._git.installed:
+            return NoAncestor(NOT_INSTALLED, "Install it, or put it on PATH.")
         done = self._run("rev-parse", "--is-shallow-repository", "HEAD")
         words = re.findall(r"^(true|false)\n([0-9a-f]{40,64})$", done.output, re.MULTILINE)
         if done.code or not words:
@@ -88,22 +86,33 @@ class _Git:
     def has(self, commit: str) -> bool:
         return self._run("cat-file", "-e", f"{commit}^{{commit}}").code == 0
 
+    def depth(self) -> int:
+        """How many commits are here."""
+        found = re.search(r"^\d+$", self._run("rev-list", "--count", "HEAD").output, re.MULTILINE)
+        return int(found[0]) if found else 0
+
     def distance(self, commit: str) -> int | None:
         """How many commits of HEAD's history are not in that of `commit`; None when `commit` is not in HEAD's."""
         done = self._run("rev-list", "--left-right", "--count", f"{commit}...HEAD")
         words = re.search(r"^(\d+)\t(\d+)$", done.output, re.MULTILINE)
         return int(words[2]) if done.code == 0 and words and words[1] == "0" else None
 
-    def _run(self, *argv: str) -> Completed:
+    def _run(self, *words: str) -> Completed:
         # In a partial clone git would ask the network for a commit that is not here.
-        env = {**self._tools.environ, "GIT_NO_LAZY_FETCH": "1"}
-        return self._tools.runner.run(
-            ["git", "--no-replace-objects", *argv],
-            cwd=self._here,
-            env=env,
-            timeout_seconds=TIMEOUT_SECONDS,
-            stream=False,
-        )
+        return self._git.run("--no-replace-objects", *words, GIT_NO_LAZY_FETCH="1")
+
+
+def _no_records(head: _Head | NoAncestor, git: _Clone) -> NoAncestor:
+    why = (
+        "no earlier run has left a record of its coverage: this is the first one, or the history was lost. "
+        "The next run of the default branch leaves one."
+    )
+    if isinstance(head, NoAncestor):
+        return NoAncestor(f"{why} Nor could it be found from here: {head.why}", head.next_step)
+    if head.shallow and (depth := git.depth()) < DEEP_ENOUGH:
+        commits = "one commit" if depth == 1 else f"{depth} commits"
+        return NoAncestor(f"{why} Nor would it be found: the checkout is shallow, with {commits}.", DEEPER)
+    return NoAncestor(why)
 
 
 def _nothing(earlier: dict[str, CoverageRecord], here_too: list[str], head: _Head) -> NoAncestor:
