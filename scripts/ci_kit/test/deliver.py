@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
 
-from ci_kit import schema
 from ci_kit.errors import Exit
-from ci_kit.quarantine import Quarantine
-from ci_kit.report import write_json, write_report, write_text
+from ci_kit.report import write_report, write_text
 from ci_kit.test import say
 from ci_kit.test.endings import completed
 from ci_kit.test.experiments import Examination, with_findings
 from ci_kit.test.footprints import gather_footprints
-from ci_kit.test.gather import DataFile, Gathered, gather
+from ci_kit.test.gather import gather
 from ci_kit.test.junit import junit_xml
-from ci_kit.test.model import Ending, Place, Record, Result, Stream, Verdict
+from ci_kit.test.left_files import copy_streams, write_stacks
+from ci_kit.test.manifest import write_manifest
+from ci_kit.test.model import Ending, Record, Result, Stream, Verdict
+from ci_kit.test.places import placer
 from ci_kit.test.record import read_record
 from ci_kit.test.redact import hider
+from ci_kit.test.report_json import quarantine_json, report_json, result_json
 from ci_kit.test.reproduce import command_of
 from ci_kit.test.schedule import read_schedule
 from ci_kit.test.segments import Ran, Reading, read_all
 from ci_kit.test.shard_run import ShardRun
-from ci_kit.test.stream import PHASES, printable
-from ci_kit.test.summary import counts
 from ci_kit.test.verdict import Judgement, judge, with_quarantine, without_result
 from ci_kit.tools import Tools
-
-STREAM_LIMIT_BYTES = 5_000_000
 
 
 @dataclass
@@ -84,21 +80,21 @@ def deliver(delivery: Delivery, tools: Tools) -> int:
         notes.append("Coverage measured nothing.")
     schedule = read_schedule(run.private / "record") if len(delivery.ran.segments) == 1 else None
     notes += schedule.sentences() if schedule else []
-    notes += _copy_streams(run, delivery.ran)
-    _write_stacks(run, record)
+    notes += copy_streams(run, delivery.ran)
+    write_stacks(run, record)
     gather_footprints([segment.folder / "record" for segment in delivery.ran.segments], run.folder, run.leg.tier)
     if gathered is not None:
-        _write_manifest(run, gathered, lost)
+        write_manifest(run, gathered, lost)
     write_text(
         run.folder / "junit.xml",
         junit_xml(results, suite=str(run.leg), timestamp=tools.clock.now().isoformat(), seconds=ending.seconds),
     )
     commands = _commands(run, results, record)
-    report = _report(run, ending, record, results, judgement, notes, gathered) | {
-        "results": [_result(result, commands) for result in results],
+    report = report_json(run, ending, record, results, judgement, notes, gathered) | {
+        "results": [result_json(result, commands) for result in results],
         "unstable": list(record.unstable),
         "schedule": schedule.as_json() if schedule else None,
-        "quarantine": _quarantine(run.quarantine, record.collected),
+        "quarantine": quarantine_json(run.quarantine, record.collected),
     }
     path = write_report(run.folder, "test", report)
     shutil.rmtree(run.private, ignore_errors=True)
@@ -123,50 +119,6 @@ def _commands(run: ShardRun, results: Sequence[Result], record: Record) -> dict[
         if command is not None:
             found[result.id] = command
     return found
-
-
-def _quarantine(quarantine: Quarantine, collected: Sequence[str]) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": entry.id,
-            "owner": entry.owner,
-            "reason": entry.reason,
-            "expires": entry.expires.isoformat(),
-            "expired": entry in quarantine.expired,
-            "file": quarantine.file,
-            "line": entry.line,
-            "tests": len(tests),
-        }
-        for entry, tests in quarantine.matches(collected).items()
-    ]
-
-
-def _write_stacks(run: ShardRun, record: Record) -> None:
-    """The stacks of every process that was stopped in a test."""
-    if record.stacks:
-        parts = [f"{name}\n\n{stacks}\n" for name, stacks in record.stacks.items()]
-        write_text(run.folder / "stacks.txt", "\n".join(parts))
-
-
-def placer(root: Path, rootdir: str | None) -> Callable[[str, int | None], Place | None]:
-    """Where a path that pytest prints is: from the workspace, or from pytest's own root folder."""
-    bases = [root, *([Path(rootdir)] if rootdir else [])]
-    known: dict[str, str | None] = {}
-
-    def find(text: str) -> str | None:
-        for base in bases:
-            path = base / printable(text)
-            if path.is_relative_to(root) and path.is_file():
-                return path.relative_to(root).as_posix()
-        return None
-
-    def place(text: str, line: int | None) -> Place | None:
-        if text not in known:
-            known[text] = find(text) if text and "\0" not in text else None
-        file = known[text]
-        return None if file is None else Place(file, line)
-
-    return place
 
 
 def _results(stream: Stream, record: Record) -> tuple[Result, ...]:
@@ -212,122 +164,3 @@ def _notes(stream: Stream, record: Record) -> list[str]:
         shown = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
         notes.append(f"{len(missing)} of {len(record.collected)} collected tests have no result: {shown}")
     return notes
-
-
-def _copy_streams(run: ShardRun, ran: Ran) -> list[str]:
-    """One file, also where it was written by several processes one after the other."""
-    sources = [segment.stream for segment in ran.segments if segment.stream.is_file()]
-    size = sum(source.stat().st_size for source in sources)
-    if size > STREAM_LIMIT_BYTES:
-        return [f"report-log.jsonl is left out of the results: it has {size // 1_000_000} MB."]
-    target = run.folder / "report-log.jsonl"
-    try:
-        if sources:
-            target.write_bytes(b"".join(source.read_bytes() for source in sources))
-    except OSError as error:
-        target.unlink(missing_ok=True)  # half a stream would look like a run that broke off
-        return [f"report-log.jsonl is left out of the results: {error.strerror}."]
-    return []
-
-
-def _write_manifest(run: ShardRun, gathered: Gathered, lost: int) -> None:
-    if run.measuring is None:
-        return
-    data = {
-        "schema": "ci-kit/coverage-manifest/1",
-        "name": run.name,
-        **_leg(run),
-        "python-version": run.python.version,
-        "coverage-version": run.measuring.version,
-        "core": run.measuring.core.name,
-        "branch": run.measuring.branch,
-        "root": str(run.root),
-        "source": list(run.measuring.source),
-        "sources": _file(gathered.sources),
-        "files": _files(gathered),
-        "broken": lost,
-    }
-    schema.check(data, schema.load("coverage-manifest"), what="coverage manifest")
-    write_json(run.data_folder / "manifest.json", data)
-
-
-def _leg(run: ShardRun) -> dict[str, Any]:
-    return {
-        "tier": run.leg.tier,
-        "python": run.leg.python,
-        "shard": {"index": run.leg.shard.index, "count": run.leg.shard.count},
-        "attempt": run.attempt,
-        "commit": run.commit,
-    }
-
-
-def _files(gathered: Gathered) -> list[dict[str, Any]]:
-    return [_file(file) for file in gathered.files]
-
-
-def _file(file: DataFile) -> dict[str, Any]:
-    return {"name": file.name, "sha256": file.sha256, "bytes": file.bytes}
-
-
-def _report(
-    run: ShardRun,
-    ending: Ending,
-    record: Record,
-    results: Sequence[Result],
-    judgement: Judgement,
-    notes: Sequence[str],
-    gathered: Gathered | None,
-) -> dict[str, Any]:
-    coverage = None
-    if run.measuring is not None and gathered is not None:
-        coverage = {
-            "version": run.measuring.version,
-            "branch": run.measuring.branch,
-            "files": _files(gathered),
-        }
-    return {
-        "schema": "ci-kit/test/1",
-        "name": run.name,
-        **_leg(run),
-        "interpreter": {
-            "version": run.python.version,
-            "implementation": run.python.implementation,
-            "executable-name": Path(run.python.executable).name,
-        },
-        "files": sorted(run.selection.mine),
-        "collected": list(record.collected),
-        "deselected": list(record.deselected),
-        "not-selected": list(record.not_selected),
-        "cut": {"left": record.cut.get("left", {}), "kept": record.cut.get("kept", {})},
-        "counts": counts(results),
-        "exit": ending.code,
-        "verdict": str(judgement.verdict),
-        "why": judgement.why,
-        "seconds": round(ending.seconds, 3),
-        "workers": run.workers.count,
-        "seed": run.seed,
-        "coverage": coverage,
-        "notes": list(notes),
-    }
-
-
-def _result(result: Result, commands: Mapping[str, str]) -> dict[str, Any]:
-    finding = result.finding
-    return {
-        "id": result.id,
-        "outcome": str(result.outcome),
-        "seconds": round(result.seconds, 6),
-        "attempts": result.attempts,
-        "flaky": result.flaky,
-        "worker": result.worker,
-        "message": result.message,
-        "file": result.place.file if result.place else None,
-        "line": result.place.line if result.place else None,
-        "at": str(result.at) if result.at else None,
-        "phases": {name: round(result.phases.get(name, 0.0), 6) for name in PHASES},
-        "class": str(finding.failing) if finding else None,
-        "evidence": finding.evidence if finding else None,
-        "reproduce": commands.get(result.id),
-        "polluter": finding.polluter if finding else None,
-        "quarantined": result.quarantined,
-    }
