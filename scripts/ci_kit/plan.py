@@ -187,6 +187,16 @@ def read_plan(path: Path) -> Plan:
     )
 
 
+def given_plan(path: Path) -> Plan:
+    """The plan that the input `plan` names; raises `CallerMistake` when there is no such file."""
+    if not path.is_file():
+        raise CallerMistake(
+            f"input plan: there is no file {path}.",
+            next_step="Download the artifact of the job that plans before this step, or correct the input.",
+        )
+    return read_plan(path)
+
+
 def _share(data: dict[str, Any]) -> Share:
     parts = tuple(Part(part["file"], tuple(part["ids"]), part["rest"]) for part in data["parts"])
     return Share(tuple(data["files"]), parts, data["seconds"])

@@ -122,6 +122,14 @@ class Shop:
         self.results = self.temp / "ci-kit" / "results"
         write(self.here, sources)
 
+    @property
+    def commit(self) -> str:
+        """What is checked out, or what the runner says where there is no git."""
+        if not (self.here / ".git").exists():
+            return COMMIT
+        done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=self.here, check=True, capture_output=True, text=True, timeout=30)  # fmt: skip
+        return done.stdout.strip()
+
     def measure(
         self,
         index: int,
@@ -154,7 +162,7 @@ class Shop:
             "python": f"{sys.version_info.major}.{sys.version_info.minor}",
             "shard": {"index": index, "count": count},
             "attempt": 1,
-            "commit": COMMIT,
+            "commit": self.commit,
             "python-version": platform.python_version(),
             "coverage-version": coverage.__version__,
             "core": "ctrace",

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from integration.coverage_shop import Shop, copy_of, data_file, facts, place, three_shards, unsharded, write
+from integration.coverage_shop import (
+    COMMIT,
+    Shop,
+    copy_of,
+    data_file,
+    facts,
+    no_number,
+    place,
+    three_shards,
+    unsharded,
+    write,
+)
 
 
 @pytest.fixture(scope="module")
@@ -165,8 +177,17 @@ def test_a_component_that_matches_nothing(three: Shop) -> None:
     write(three.here, {".github/ci-kit.yml": "coverage: {components: {core: {paths: ['src/core/**'], min: 95}}}\n"})
     ran = three.combine()
     assert ran.code == 2
-    assert "coverage.components.core: the pattern 'src/core/**' matches no measured file" in ran.log
-    assert ran.report == {}
+    said = "coverage.components.core: the pattern 'src/core/**' matches no measured file"
+    assert said in ran.log
+    # What was known by then is reported, though nothing was judged.
+    assert ran.report["verdict"] == ran.outputs["verdict"] == "mistaken"
+    assert ran.report["problems"][0]["message"].startswith(said)
+    assert ran.report["total"]["percent"] == 80.0
+    assert len(ran.report["legs"]) == 3
+    assert {file["path"] for file in ran.report["files"]} >= {"src/shop/price.py", "src/shop/never.py"}
+    assert ran.report["gates"] == []
+    assert said in ran.summary.replace("\\", "")
+    assert Path(ran.outputs["report"]).is_file()
     assert "total" not in ran.outputs
 
 
@@ -184,7 +205,51 @@ def test_a_source_that_this_python_cannot_parse(three: Shop) -> None:
     assert ran.code == 2, ran.log
     assert "CI_KIT_LAUNCHER_PYTHON to python3.99" in ran.log
     assert "the input python of actions/coverage-combine" in ran.log
-    assert ran.report == {}
+    assert (ran.report["verdict"], ran.report["total"], ran.report["files"]) == ("mistaken", None, [])
+
+
+def test_coverages_own_gate_and_unknown_options_are_said(three: Shop) -> None:
+    text = (three.here / "pyproject.toml").read_text()
+    text = text.replace("[tool.coverage.report]", '[tool.coverage.report]\nfail_under = 99\nexclude_line = ["x"]')
+    (three.here / "pyproject.toml").write_text(text)
+    ran = three.combine("--total", "80", "--html", "false")
+    assert ran.code == 0, ran.log
+    for note in ("fail_under = 99 is not heeded: coverage.total", "[report] exclude_line is no option of coverage"):
+        assert sum(note in each for each in ran.report["notes"]) == 1
+        assert note in ran.log
+
+
+def test_packages_as_source_mean_their_folders(three: Shop) -> None:
+    for index in (1, 2, 3):
+        three.announce(place(three, index), index, source=["shop.stock", "requests"])
+    write(three.here, {"src/shop/stock/never.py": "X = 1\n"})
+    ran = three.combine("--total", "1", "--html", "false")
+    assert ran.code == 0, ran.log
+    assert "src/shop/stock/never.py" in {file["path"] for file in ran.report["files"]}
+    (note,) = [note for note in ran.report["notes"] if "[run] source" in note]
+    assert note.startswith("[run] source: 'requests' is neither a folder nor one certain package")
+
+
+def git(shop: Shop, *words: str) -> str:
+    own = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+    done = subprocess.run(["git", *own, *words], cwd=shop.here, check=True, capture_output=True, text=True, timeout=60)
+    return done.stdout.strip()
+
+
+def test_the_commit_is_the_one_that_is_checked_out_and_not_the_events(three: Shop) -> None:
+    """`actions/checkout` with a `ref` leaves GITHUB_SHA as it is, on both sides."""
+    git(three, "init", "-q")
+    git(three, "add", "-A")
+    git(three, "commit", "-q", "-m", "first")
+    for index in (1, 2, 3):
+        three.announce(place(three, index), index, commit=three.commit)
+    ran = three.combine("--total", "80", "--html", "false")
+    assert ran.code == 0, ran.log
+    assert ran.report["commit"] == three.commit != COMMIT
+    # The branch that both jobs name has moved on in between; the event is the same.
+    before = three.commit
+    git(three, "commit", "-q", "--allow-empty", "-m", "second")
+    no_number(three.combine(), f"3/3: measured commit {before[:12]}; the checkout is at {three.commit[:12]}.")
 
 
 def test_a_plugin_that_is_not_there(three: Shop) -> None:

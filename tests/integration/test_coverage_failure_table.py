@@ -121,11 +121,33 @@ def without_branches(shop: Shop) -> None:
 
 
 def unmapped(shop: Shop) -> None:
-    execute(shop, 2, "UPDATE file SET path = '/opt/venv/lib/python3.13/site-packages/shop/price.py' WHERE path LIKE '%price.py'")  # fmt: skip
+    execute(shop, 2, "UPDATE file SET path = '/opt/app/lib/shop/price.py' WHERE path LIKE '%price.py'")  # fmt: skip
 
 
 def unmapped_windows(shop: Shop) -> None:
-    execute(shop, 2, r"UPDATE file SET path = 'C:\venv\Lib\site-packages\shop\price.py' WHERE path LIKE '%price.py'")
+    execute(shop, 2, r"UPDATE file SET path = 'C:\app\lib\shop\price.py' WHERE path LIKE '%price.py'")
+
+
+SITE = "/opt/venv/lib/python3.13/site-packages"
+
+
+def measured_as(shop: Shop, index: int, name: str, root: str) -> None:
+    """As if the leg had run a copy of `src/shop/price.py` that is called `name`."""
+    folder = place(shop, index)
+    execute(shop, index, f"UPDATE file SET path = '{name}' WHERE path LIKE '%price.py'")  # noqa: S608
+    path = folder / "sources.sha256"
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text("".join(f"{line[:66]}{name}\n" if "price" in line else line for line in lines), encoding="utf-8")
+    shop.announce(folder, index, root=root)
+
+
+def installed_otherwise(shop: Shop) -> None:
+    changed_source(shop)
+    measured_as(shop, 2, f"{SITE}/shop/price.py", str(shop.here))
+
+
+def installed_from_elsewhere(shop: Shop) -> None:
+    measured_as(shop, 2, f"{SITE}/other/price.py", str(shop.here))
 
 
 def deleted_here(shop: Shop) -> None:
@@ -223,6 +245,14 @@ def plan_of_another_call(shop: Shop) -> None:
     write_plan(shop.temp, Plan("other", "other", COMMIT, tiers, (PYTHON,)))
 
 
+def no_plan(shop: Shop) -> None:
+    assert not (shop.temp / "plan.json").exists()
+
+
+def plan_that_broke(shop: Shop) -> None:
+    (shop.temp / "plan.json").write_text('{"schema": "ci-kit/pl')
+
+
 @dataclass(frozen=True)
 class Row:
     """`says`: what went wrong, where, and what to do. `code` 2: the caller's configuration, 3: the data."""
@@ -248,14 +278,18 @@ NO_NUMBER = [
     Row(wrong_schema, (f"{SECOND}: the data file coverage.", "wrong schema: 99 instead of", RERUN)),
     Row(killed_worker, (f"{SECOND}: lost the coverage of a process that was killed.", RERUN)),
     Row(without_branches, ("line and branch data cannot be added", f"without branches {SECOND}", "Set [run] branch once")),
-    Row(unmapped, ("1 measured file is not in this checkout: /opt/venv/lib/python3.13/site-packages/shop/price.py", f"Measured by {SECOND}.",
-                   '[tool.coverage.paths]\nsource = ["src", "*/site-packages"]', "[run] omit")),
-    Row(unmapped_windows, ("1 measured file is not in this checkout: C:/venv/Lib/site-packages/shop/price.py", f"Measured by {SECOND}.",
-                           '[tool.coverage.paths]\nsource = ["src", "*/site-packages"]')),
+    Row(unmapped, ("1 measured file is not in this checkout: /opt/app/lib/shop/price.py", f"Measured by {SECOND}.",
+                   '[tool.coverage.paths]\nsource = ["src", "/opt/app/lib"]', "[run] omit")),
+    Row(unmapped_windows, ("1 measured file is not in this checkout: C:/app/lib/shop/price.py", f"Measured by {SECOND}.",
+                           '[tool.coverage.paths]\nsource = ["src", "C:/app/lib"]')),
+    Row(installed_otherwise, (f"{SECOND}: measured another text of src/shop/price.py (installed as {SITE}/shop/price.py) than this checkout has",
+                              "a package built from other files")),
+    Row(installed_from_elsewhere, (f"1 measured file is not in this checkout: {SITE}/other/price.py", f"Measured by {SECOND}.")),
     Row(deleted_here, ("1 measured file is not in this checkout: src/shop/price.py", "generate it before this step too")),
     Row(other_commit, (f"{SECOND}: measured commit bbbbbbbbbbbb; the checkout is at aaaaaaaaaaaa.", RERUN)),
     Row(changed_source, (f"{SECOND}: measured another text of src/shop/price.py than this checkout has", f"re-run the job of {SECOND}")),
-    Row(changed_checkout, tuple(f"{n}/3: measured another text of src/shop/price.py" for n in (1, 2, 3))),
+    Row(changed_checkout, (f"3 legs (unit · Python {PYTHON} · 1/3, {SECOND}, unit · Python {PYTHON} · 3/3) measured another text of src/shop/price.py than this checkout has",
+                           "Then re-run their jobs.")),
     Row(list_of_sources_cut, (f"{SECOND}: the list sources.sha256 has 100 bytes; its manifest says", RERUN)),
     Row(list_of_sources_garbage, (f"{SECOND}: the list sources.sha256 holds no digest and name in line 1", RERUN)),
     Row(without_digests, (f"{SECOND}: measured src/shop/", "without saying which text", f"re-run the job of {SECOND}")),
@@ -263,6 +297,8 @@ NO_NUMBER = [
     Row(nameless_file, (f"{SECOND}: the data file coverage.", "it holds a file without a usable name", RERUN)),
     Row(endless_name, (f"{SECOND}: the data file coverage.", "it holds a file without a usable name", RERUN)),
     Row(plan_of_another_commit, ("the plan is of commit bbbbbbbbbbbb, and this run is of aaaaaaaaaaaa", "Re-run all jobs"), plan=True),
+    Row(no_plan, ("input plan: there is no file", "plan.json", "Download the artifact of the job that plans"), code=2, plan=True),
+    Row(plan_that_broke, ("plan.json in temp is not a readable plan report", "Re-run the job that wrote it."), plan=True),
     Row(plan_of_another_call, ("input plan: it is the plan of the call 'other'; this is the call 'ci'.",), code=2, plan=True),
     Row(old_coverage, (f"{SECOND}: was measured with coverage 6.5.0", "Use coverage 7 or newer")),
     Row(zero_statements, ("6 measured files hold no line to cover: 0 of 0 is no number", "[run] source")),
@@ -288,8 +324,10 @@ def test_no_number_but_what_where_and_what_to_do(measured: Path, tmp_path: Path,
         no_number(ran, *row.says)
         return
     assert ran.code == row.code, ran.log
-    assert ran.report == {}
+    assert ran.report["verdict"] == ran.outputs["verdict"] == "mistaken"
+    assert ran.report["problems"][0]["message"] in ran.log
     assert "total" not in ran.outputs
+    assert "not judged" in ran.summary
     for text in row.says:
         assert text in ran.log
 
@@ -301,6 +339,30 @@ def test_late_data_counts_when_the_gate_runs_again(measured: Path, tmp_path: Pat
     no_number(shop.combine("--total", "80"), f"{SECOND}: delivered nothing.", RERUN)
     (tmp_path / "on its way").rename(late)
     assert total(shop.combine("--total", "80", "--html", "false")) == 80.0
+
+
+def test_a_leg_that_the_plan_leaves_out_is_said_beside_what_is_wrong(measured: Path, tmp_path: Path) -> None:
+    shop = copy_of(measured, tmp_path)
+    planned_and_missing(shop)
+    shop.announce(place(shop, 3), 3, tier="extra")
+    note = f"extra · Python {PYTHON} · 3/3: left out, because the plan does not announce it."
+    ran = shop.combine("--plan", str(shop.temp / "plan.json"))
+    no_number(ran, f"{SECOND}: delivered nothing.", f"note: {note}")
+    assert note in ran.report["notes"]
+    assert note in ran.summary.replace("\\", "")
+
+
+@pytest.mark.parametrize("name", [f"{SITE}/shop/price.py", r"C:\venv\Lib\site-packages\shop\price.py", ".venv/lib/python3.13/site-packages/shop/price.py"])  # fmt: skip
+def test_an_installed_copy_with_the_same_text_is_the_source(measured: Path, tmp_path: Path, name: str) -> None:
+    shop = copy_of(measured, tmp_path)
+    measured_as(shop, 2, name, str(shop.here))
+    for folder in ("build/lib/shop", "tests/data/shop"):  # what else has the copy's name
+        (shop.here / folder).mkdir(parents=True)
+    shutil.copy(shop.here / "src/shop/price.py", shop.here / "build/lib/shop/price.py")
+    (shop.here / "tests/data/shop/price.py").write_text("X = 1\n")
+    ran = shop.combine("--total", "80", "--html", "false")
+    assert total(ran) == 80.0
+    assert {file["path"] for file in ran.report["files"]} >= {"src/shop/price.py", "src/shop/never.py"}
 
 
 def test_the_rerun_counts(measured: Path, tmp_path: Path) -> None:

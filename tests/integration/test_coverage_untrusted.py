@@ -16,6 +16,7 @@ from ci_kit.share import Share
 from integration.coverage_shop import (
     COMMIT,
     SHARDS,
+    SOURCES,
     Shop,
     copy_of,
     data_file,
@@ -248,23 +249,39 @@ def test_line_and_branch_data_do_not_mix(three: Shop) -> None:
     no_number(three.combine(), "line and branch data cannot be added", "without branches unit")
 
 
-def test_an_installed_copy_is_answered_with_the_paths_block(tmp_path: Path) -> None:
-    shop = Shop(tmp_path)
-    (shop.here / "pyproject.toml").write_text("[tool.coverage.run]\nbranch = true\nsource_pkgs = ['shop']\n")
-    there = tmp_path / "venv" / "site-packages"
+def installed(folder: Path) -> Shop:
+    """A shop whose tests ran the copy that is installed in a folder `site-packages`, by the package's name."""
+    shop = Shop(folder)
+    (shop.here / "pyproject.toml").write_text(
+        "[tool.coverage.run]\nbranch = true\nsource_pkgs = ['shop']\nomit = ['*/omitted.py']\n"
+    )
+    there = folder / "venv" / "site-packages"
     shutil.copytree(shop.here / "src", there)
     for index, tests in enumerate(SHARDS, 1):
-        folder = shop.results / str(index) / "coverage"
-        folder.mkdir(parents=True)
-        run_coverage(shop.here, folder / "coverage", ["--parallel-mode"], tests, PYTHONPATH=str(there))
-        shop.announce(folder, index)
-    ran = shop.combine()
-    no_number(ran, "are not in this checkout", '[tool.coverage.paths]\nsource = ["src", "*/site-packages"]')
-    with (shop.here / "pyproject.toml").open("a") as file:
-        file.write('[tool.coverage.paths]\nsource = ["src", "*/site-packages"]\n')
+        into = shop.results / str(index) / "coverage"
+        into.mkdir(parents=True)
+        run_coverage(shop.here, into / "coverage", ["--parallel-mode"], tests, PYTHONPATH=str(there))
+        shop.announce(into, index, source=["shop"])
+    return shop
+
+
+def test_an_installed_copy_counts_as_the_source_that_it_was_made_from(tmp_path: Path) -> None:
+    shop = installed(tmp_path)
     ran = shop.combine("--total", "50", "--html", "false")
     assert ran.code == 0, ran.log
-    assert "src/shop/price.py" in {file["path"] for file in ran.report["files"]}
+    found = {file["path"]: file for file in ran.report["files"]}
+    assert set(found) == {path for path in SOURCES if path.startswith("src/") and "omitted" not in path}
+    assert found["src/shop/price.py"]["percent"] > 50
+    assert found["src/shop/never.py"]["percent"] == 0
+    assert str(tmp_path / "venv") not in (ran.temp / "coverage" / "coverage.xml").read_text()
+
+
+def test_an_installed_copy_of_other_files_is_named(tmp_path: Path) -> None:
+    shop = installed(tmp_path)
+    path = shop.here / "src/shop/price.py"
+    path.write_text("# one line more\n" + path.read_text())
+    copy = tmp_path / "venv" / "site-packages" / "shop" / "price.py"
+    no_number(shop.combine(), f"measured another text of src/shop/price.py (installed as {copy})")
 
 
 def test_a_generated_file_is_named_with_the_way_out(three: Shop) -> None:

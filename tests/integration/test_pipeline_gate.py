@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ci_kit.coverage_combine.result import numberless_report
+from ci_kit.coverage_combine.result import Known, unjudged_report
 from integration.pipeline_kit import Step, run_step, write
 from tooling.leg_reports import COMMIT, leg_report, result
 
@@ -43,7 +43,7 @@ def coverage(root: Path, verdict: str, percent: float | None, **more: object) ->
     total = (
         None if percent is None else {"percent": percent, "covered": 1, "counted": 1, "lines": PART, "branches": PART}
     )
-    report = {**numberless_report("ci", COMMIT, ()), "verdict": verdict, "total": total, **more}
+    report = {**unjudged_report("ci", verdict, Known(COMMIT)), "total": total, **more}
     write(root.parent / "runner-temp" / "ci-kit", {"coverage-combine.json": json.dumps(report)})
 
 
@@ -94,6 +94,14 @@ def test_a_shard_that_never_reported(root: Path) -> None:
     step = gate(root, JOBS.replace("test=success", "test=failure"))
     assert step.code == 3
     assert "1 of 2 test jobs delivered no report: unit · Python 3.12 · 2/2. Open the log of that job" in step.log
+
+
+def test_a_mistake_in_what_coverage_was_given_is_said_in_its_own_words(root: Path) -> None:
+    said = {"leg": None, "message": "coverage.components.core matches nothing.", "next-step": "Correct the pattern."}
+    coverage(root, "mistaken", 60.0, problems=[said])
+    step = gate(root)
+    assert step.code == 3
+    assert "TQ-05: coverage.components.core matches nothing. Correct the pattern." in step.log
 
 
 @pytest.mark.parametrize(

@@ -39,21 +39,31 @@ HERE = ["src/shop/__init__.py", "src/shop/price.py", "src/shop/stock/__init__.py
 @pytest.mark.parametrize(
     ("strangers", "expected"),
     [
-        (["/v/lib/python3.12/site-packages/shop/price.py"], ["src", "*/site-packages"]),
-        (["C:\\v\\Lib\\site-packages\\shop\\price.py"], ["src", "*/site-packages"]),
-        (["/build/x/src/shop/price.py", "/build/y/src/shop/price.py"], [".", "/build/x", "/build/y"]),
-        (["/v/price.py"], []),
-        (["/v/none.py"], []),
-        (["/v/__init__.py"], []),
+        (["/opt/app/shop/price.py"], {"src": ["/opt/app"]}),
+        (["C:\\app\\shop\\price.py"], {"src": ["C:/app"]}),
+        (["/build/x/src/shop/price.py", "/build/y/src/shop/price.py"], {".": ["/build/x", "/build/y"]}),
+        (["/one/shop/price.py", "/one/shop/stock/__init__.py", "/two/other/price.py"], {"src": ["/one", "/two"]}),
+        (["/v/price.py"], {}),
+        (["/v/none.py"], {}),
+        (["/v/__init__.py"], {}),
     ],
 )
-def test_suggested_paths(strangers: list[str], expected: list[str]) -> None:
+def test_suggested_paths(strangers: list[str], expected: dict[str, list[str]]) -> None:
     assert suggest_paths(strangers, HERE) == expected
 
 
+def test_two_packages_have_two_homes() -> None:
+    here = ["packages/one/src/a/x.py", "packages/one/src/a/y.py", "packages/two/src/b/z.py"]
+    found = suggest_paths(["/opt/a/x.py", "/opt/a/y.py", "/opt/b/z.py"], here)
+    assert found == {"packages/one/src": ["/opt"], "packages/two/src": ["/opt"]}
+    assert paths_block(found, toml=True) == (
+        '[tool.coverage.paths]\nsource = ["packages/one/src", "/opt"]\nsource2 = ["packages/two/src", "/opt"]'
+    )
+
+
 def test_the_block_as_it_is_written() -> None:
-    assert paths_block(["src", "*/site-packages"], toml=False) == "[paths]\nsource =\n    src\n    */site-packages"
-    assert paths_block(["src"], toml=True) == '[tool.coverage.paths]\nsource = ["src"]'
+    homes = {"src": ["/a", "/b"], "lib": ["/c"]}
+    assert paths_block(homes, toml=False) == ("[paths]\nsource =\n    src\n    /a\n    /b\nsource2 =\n    lib\n    /c")
 
 
 def test_a_source_that_cannot_be_parsed_names_the_python_to_use() -> None:

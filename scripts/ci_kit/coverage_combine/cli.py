@@ -15,23 +15,25 @@ from ci_kit.config import Config, load_config
 from ci_kit.coverage_combine import reports, say
 from ci_kit.coverage_combine.badge import badge
 from ci_kit.coverage_combine.changed import base_of
-from ci_kit.coverage_combine.combined import Combined, inside, stranger_error
+from ci_kit.coverage_combine.combined import Combined, inside
 from ci_kit.coverage_combine.compared import Measured
 from ci_kit.coverage_combine.contributions import Contribution, contributions
 from ci_kit.coverage_combine.delivery import Problem
 from ci_kit.coverage_combine.judged import Asked, judge_all
 from ci_kit.coverage_combine.narrow import legs_of_pull_requests, measure_narrow
 from ci_kit.coverage_combine.proof import Proven
-from ci_kit.coverage_combine.result import NAME, Result, Untrusted, numberless_report
+from ci_kit.coverage_combine.result import NAME, Known, Result, Untrusted, unjudged_report
 from ci_kit.coverage_combine.settings import read_settings
 from ci_kit.coverage_combine.sources import changed_sources
+from ci_kit.coverage_combine.strangers import stranger_error
 from ci_kit.coverage_combine.trusted import require_measured, trusted
 from ci_kit.coverage_combine.uncollected import uncollected
-from ci_kit.errors import Exit, InfrastructureFailure, KitError
+from ci_kit.errors import CallerMistake, Exit, KitError
+from ci_kit.git import checked_out
 from ci_kit.history import newest
 from ci_kit.history_coverage import leg_name
 from ci_kit.inputs import boolean, choice, path, percentage, setting, short_name, text
-from ci_kit.plan import read_plan
+from ci_kit.plan import given_plan
 from ci_kit.project import read_project
 from ci_kit.report import report_folder, write_report, write_text
 from ci_kit.tools import Tools, Verb
@@ -80,20 +82,17 @@ def combine(inputs: CombineInputs, tools: Tools) -> int:
     (temp / f"{NAME}.json").unlink(missing_ok=True)
     reports.clear(temp / "coverage")
     partial = read_choice(here / inputs.plan if inputs.plan else None).leaves_out
+    known = Known(checked_out(tools))
     try:
         with tempfile.TemporaryDirectory(prefix="coverage-", dir=temp) as scratch:
-            result = _combine(inputs, tools, config, here, temp, Path(scratch), partial=partial)
+            result = _combine(inputs, tools, config, here, temp, Path(scratch), known, partial=partial)
     except KitError as error:
         reports.clear(temp / "coverage")
-        if isinstance(error, InfrastructureFailure):
-            problems = error.problems if isinstance(error, Untrusted) else (Problem(error.message, error.next_step),)
-            report = write_report(temp, NAME, numberless_report(inputs.name, tools.event.sha, problems))
-            say.untrusted(tools.workflow, inputs.name, problems, report, tools.event.run_attempt)
+        _unjudged(error, inputs, tools, temp, known)
         raise
     if result is None:
-        report = write_report(
-            temp, NAME, numberless_report(inputs.name, tools.event.sha, (), notes=(NOTHING_AFFECTED,))
-        )
+        known.notes.append(NOTHING_AFFECTED)
+        report = write_report(temp, NAME, unjudged_report(inputs.name, "passed", known))
         say.nothing(tools.workflow, inputs.name, NOTHING_AFFECTED, report, tools.event.run_attempt)
         return Exit.GOOD
     report = write_report(temp, NAME, result.as_json())
@@ -101,13 +100,35 @@ def combine(inputs: CombineInputs, tools: Tools) -> int:
     return Exit.NO if result.judged.failures else Exit.GOOD
 
 
+def _unjudged(error: KitError, inputs: CombineInputs, tools: Tools, temp: Path, known: Known) -> None:
+    """Tell why nothing was judged. Data that cannot be trusted gives no number; a mistake does not take one away."""
+    attempt = tools.event.run_attempt
+    problems = error.problems if isinstance(error, Untrusted) else (Problem(error.message, error.next_step),)
+    if isinstance(error, CallerMistake):
+        report = write_report(temp, NAME, unjudged_report(inputs.name, "mistaken", known, problems))
+        say.mistaken(tools.workflow, inputs.name, problems, report, attempt)
+        return
+    nothing = Known(known.commit, known.notes)
+    report = write_report(temp, NAME, unjudged_report(inputs.name, "untrusted", nothing, problems))
+    say.untrusted(tools.workflow, inputs.name, problems, known.notes, report, attempt)
+
+
 def _combine(
-    inputs: CombineInputs, tools: Tools, config: Config, here: Path, temp: Path, scratch: Path, *, partial: bool
+    inputs: CombineInputs,
+    tools: Tools,
+    config: Config,
+    here: Path,
+    temp: Path,
+    scratch: Path,
+    known: Known,
+    *,
+    partial: bool,
 ) -> Result | None:
     """`partial`: tests may have been left out; only then nothing measured is no error, but the answer None."""
     started = tools.clock.monotonic()
-    plan = read_plan(here / inputs.plan) if inputs.plan else None
-    chosen, proven = trusted(here / inputs.data if inputs.data else temp / "results", plan, inputs.name, tools, scratch)
+    plan = given_plan(here / inputs.plan) if inputs.plan else None
+    delivered = here / inputs.data if inputs.data else temp / "results"
+    chosen, proven = trusted(delivered, plan, inputs.name, known, tools, scratch)
     if not any(leg.measured for leg in proven):
         if partial:
             return None
@@ -122,6 +143,7 @@ def _combine(
         settings = read_settings(here, tools.environ)
         combined = Combined(here, scratch / "combined", settings)
         combined.combine(proven)
+        known.notes += combined.notes
         if changed_there := changed_sources(proven, combined.places, here):
             raise Untrusted(changed_there)
         roots = sorted({leg.delivery.manifest.root for leg in proven if leg.delivery.manifest})
@@ -131,8 +153,9 @@ def _combine(
         if not partial:
             require_measured(analysis.files)
         brought = contributions(proven, combined.places, analysis.data["files"])
+        known.proven, known.contributions, known.files = proven, brought, analysis.files
         judged = judge_all(asked, _measured(analysis, proven), base, here, tools)
-        title = f"{inputs.name}: coverage of {tools.event.repository or here.name} {tools.event.sha[:12]}".strip()
+        title = f"{inputs.name}: coverage of {tools.event.repository or here.name} {known.commit[:12]}".strip()
         html = wants_html(inputs.html, failed=judged.failures > 0, waits=tools.event.name in WAITED_FOR)
         written = reports.write_others(combined, analysis, temp / "coverage", pythons, title if html else None)
         fewer = _legs_of_pull_requests(proven, config, here, tools, partial=partial)
@@ -141,7 +164,7 @@ def _combine(
     write_text(picture, badge(gate.counts, gate.threshold, passed=not judged.failures))
     return Result(
         name=inputs.name,
-        commit=tools.event.sha,
+        commit=known.commit,
         files=analysis.files,
         judged=judged,
         threshold_from="the input total" if inputs.total is not None else config.file or "the default",

@@ -11,18 +11,19 @@ import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import Any
 
 from coverage import Coverage, CoverageData
 from coverage.exceptions import CoverageException, DataError, NoDataError
 
-from ci_kit.coverage_combine import mapping
+from ci_kit.coverage_combine import copies, mapping
+from ci_kit.coverage_combine.checkout import checkout_files, to_measure
 from ci_kit.coverage_combine.delivery import Manifest
 from ci_kit.coverage_combine.proof import Proven
-from ci_kit.errors import CallerMistake, InfrastructureFailure, KitError
+from ci_kit.coverage_combine.settings import Settings
+from ci_kit.errors import CallerMistake, InfrastructureFailure
+from ci_kit.source_digest import digest
 
 MOST_STRANGERS = 200
-_IMPORTABLE = re.compile(r"[^.#~!$@%^&*()+=,]+\.pyw?")  # what `coverage run --source` takes for importable
 _ALSO = {"report:exclude_also": "report:exclude_lines", "report:partial_also": "report:partial_branches"}
 
 
@@ -51,14 +52,14 @@ def _unconfigured(data_file: Path) -> Coverage:
 class Combined:
     """The data of all legs as one. Everything here must run `inside` the checkout `here` (no symbolic links)."""
 
-    def __init__(self, here: Path, data_file: Path, settings: Mapping[str, Any]) -> None:
+    def __init__(self, here: Path, data_file: Path, settings: Settings) -> None:
         """`settings` as `read_settings` gives them: coverage itself reads no configuration file."""
         self.here = here
-        self.notes: list[str] = []
+        self.notes: list[str] = list(settings.notes)
         self._proven: tuple[Proven, ...] = ()
         self.places: dict[str, str] = {}
         """Each path as any leg measured it → the combined data's, relative to the checkout where it is a file of it."""
-        given = dict(settings)
+        given = dict(settings.options)
         self.coverage = _unconfigured(data_file)
         # What `coverage run` would not have measured must not come in as uncovered.
         given["report:omit"] = [*given.get("report:omit", ()), *given.pop("run:omit", ())]
@@ -92,6 +93,9 @@ class Combined:
     def combine(self, proven: Sequence[Proven]) -> None:
         """Add all copies; raises `InfrastructureFailure` when coverage leaves any of them out."""
         manifests = [leg.delivery.manifest for leg in proven if leg.delivery.manifest]
+        self._proven = tuple(proven)
+        names = {name for leg in proven for name in (*leg.measured, *(name for name, _ in leg.sources))}
+        homes = self._installed(proven, names)
         configured = self.coverage.get_option("paths")
         paths = mapping.aliases(
             {name: [str(entry) for entry in entries] for name, entries in configured.items()}
@@ -100,14 +104,12 @@ class Combined:
             [manifest.root for manifest in manifests],
             str(self.here),
         )
+        paths |= copies.aliases(homes, mapping.literal)
         self.coverage.set_option("paths", paths)
-        copies = [str(copy) for leg in proven for copy in leg.copies]
-        self._proven = tuple(proven)
-        names = {name for leg in proven for name in (*leg.measured, *(name for name, _ in leg.sources))}
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")  # coverage only warns of a file that it leaves out
-                self.coverage.combine(copies, strict=True, keep=True)
+                self.coverage.combine([str(copy) for leg in proven for copy in leg.copies], strict=True, keep=True)
         except (CoverageException, Warning, sqlite3.Error, ValueError, TypeError, OverflowError) as error:
             raise InfrastructureFailure(
                 f"the data files are sound one by one, but coverage cannot combine them: {error}.",
@@ -115,7 +117,7 @@ class Combined:
             ) from error
         self.places = self._find_places(names, paths)
         self.coverage.set_option("paths", {})  # done: reporting would map everything once more, for every report
-        self._touch(manifests)
+        self._touch(manifests, homes)
 
     def _find_places(self, names: AbstractSet[str], paths: Mapping[str, Sequence[str]]) -> dict[str, str]:
         """Where coverage's own mapping led each name: what it did not leave as it was is combined once more, tagged.
@@ -141,32 +143,28 @@ class Combined:
             others[number - 1]: place for place in led.measured_files() for number, _ in led.arcs(place) or ()
         }
 
-    def _touch(self, manifests: Iterable[Manifest]) -> None:
+    def _touch(self, manifests: Iterable[Manifest], homes: Iterable[str]) -> None:
         """Files that no leg imported are uncovered, as after `coverage run --source`."""
         data = self.coverage.get_data()
-        folders = {folder for manifest in manifests for folder in self._folders(manifest)}
-        found = {file for folder in folders for file in self._importable(folder)}
-        missing = found - data.measured_files()
+        wanted = to_measure(self.here, manifests, list(homes), namespaces=self.include_namespaces)
+        self.notes += wanted.notes
         with contextlib.suppress(DataError):  # data in which nothing was run; the missing number will say so
-            data.touch_files(sorted(missing))
+            data.touch_files(sorted(wanted.files - data.measured_files()))
 
-    def _folders(self, manifest: Manifest) -> Iterator[Path]:
-        for entry in manifest.source:
-            inside_root = mapping.below(entry, [manifest.root]) if entry.rstrip("/\\") != manifest.root else "."
-            folder = self.here / inside_root if inside_root is not None else None
-            # What is no folder is a package; coverage finds its files when it is imported, so the legs listed them.
-            if folder is not None and folder.is_dir() and folder.resolve().is_relative_to(self.here):
-                yield folder.resolve()
+    def _installed(self, proven: Sequence[Proven], names: AbstractSet[str]) -> dict[str, list[str]]:
+        """The folders of the checkout of which copies were measured, with the places of these (`copies.homes`)."""
+        found = [copy for copy in copies.installed(names) if not self._is_here(copy.name)]
+        if not found:
+            return {}
+        said = {entry for leg in proven for entry in leg.sources}
+        own: dict[str, str | None] = {}
 
-    def _importable(self, top: Path) -> Iterator[str]:
-        for folder, folders, names in os.walk(top):
-            if folder != str(top) and "__init__.py" not in names and not self.include_namespaces:
-                folders.clear()
-                continue
-            for name in names:
-                path = Path(folder, name)
-                if _IMPORTABLE.fullmatch(name) and path.resolve().is_relative_to(self.here):
-                    yield path.resolve().relative_to(self.here).as_posix()
+        def same(name: str, file: str) -> bool:
+            if file not in own:
+                own[file] = digest(self.here / file)
+            return (name, own[file]) in said
+
+        return copies.homes(found, checkout_files(self.here), same)
 
     def strangers(self) -> list[str]:
         """Measured files that count but are not files of this checkout, at most `MOST_STRANGERS`."""
@@ -204,44 +202,3 @@ class Combined:
         except CoverageException:
             return True
         return True
-
-
-def stranger_error(combined: Combined, strangers: Sequence[str], roots: Sequence[str]) -> KitError:
-    """What to say of measured files that are not here: the block that maps them, or how to leave them out."""
-    found = mapping.unmapped(strangers, roots)
-    shown = ", ".join(f"{file.inside or file.path}" for file in found[:5])
-    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-    least = "at least " if len(found) >= MOST_STRANGERS else ""
-    what = f"{least}{len(found)} measured {'file is' if len(found) == 1 else 'files are'} not in this checkout: {shown}{more}."
-    legs = combined.measured_by(strangers)
-    what += f" Measured by {', '.join(legs[:5])}{f' and {len(legs) - 5} more' if len(legs) > 5 else ''}."
-    elsewhere = [file.path for file in found if file.inside is None]
-    if not elsewhere:
-        return InfrastructureFailure(
-            what,
-            next_step="Such a file is often generated when the tests are set up: add it to [run] omit of the coverage "
-            "configuration, or generate it before this step too.",
-        )
-    local = list(_checkout_files(combined.here))
-    entries = mapping.suggest_paths(elsewhere, local)
-    toml = (combined.here / "pyproject.toml").is_file() and not (combined.here / ".coveragerc").is_file()
-    block = mapping.paths_block(entries or ["src", "*/site-packages"], toml=toml)
-    return InfrastructureFailure(
-        what,
-        next_step=f"Tell coverage where they are in the repository, in {'pyproject.toml' if toml else '.coveragerc'} "
-        f"({'derived from the files here' if entries else 'an example'}):\n{block}\nor leave them out with [run] omit.",
-    )
-
-
-def _checkout_files(here: Path) -> Iterator[str]:
-    seen = 0
-    for folder, folders, names in os.walk(here):
-        folders[:] = [
-            name for name in folders if not name.startswith(".") and name not in {"node_modules", "__pycache__"}
-        ]
-        for name in names:
-            seen += 1
-            if seen > 200_000:
-                return
-            if name.endswith((".py", ".pyw")):
-                yield Path(folder, name).relative_to(here).as_posix()

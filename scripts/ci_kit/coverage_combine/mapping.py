@@ -19,7 +19,7 @@ class Unmapped:
 
 def aliases(configured: Mapping[str, Sequence[str]], roots: Iterable[str], here: str) -> dict[str, list[str]]:
     """The `[paths]` to combine with: the consumer's own first, then every other root onto this checkout."""
-    foreign = sorted({_literal(root) for root in roots if _plain(root) != _plain(here)})
+    foreign = sorted({literal(root) for root in roots if _plain(root) != _plain(here)})
     found = {name: list(paths) for name, paths in configured.items()}
     return {**found, "ci-kit workspace": ["./", *foreign]} if foreign else found
 
@@ -40,8 +40,8 @@ def unmapped(paths: Iterable[str], roots: Collection[str]) -> list[Unmapped]:
     return [Unmapped(path, below(path, roots)) for path in sorted(paths)]
 
 
-def suggest_paths(strangers: Iterable[str], files: Iterable[str]) -> list[str]:
-    """The entries of a `[paths]` block that would lead `strangers` to `files` of this checkout; empty when none fits.
+def suggest_paths(strangers: Iterable[str], files: Iterable[str]) -> dict[str, list[str]]:
+    """For each folder of this checkout what leads `strangers` to its `files`, for a `[paths]` block; most files first.
 
     A stranger's home is the file that shares the longest end with it; at least a folder and a name must agree, or the
     name alone where it is the only one.
@@ -60,17 +60,25 @@ def suggest_paths(strangers: Iterable[str], files: Iterable[str]) -> list[str]:
         if len(best) == 1 and (longest > 1 or parts[-1] != "__init__.py"):
             foreign, local = parts[: len(parts) - longest], best[0][: len(best[0]) - longest]
             pairs["/".join(local) or ".", _generalised("/".join(foreign))] += 1
-    if not pairs:
-        return []
-    home = pairs.most_common(1)[0][0][0]
-    return [home, *dict.fromkeys(foreign for (local, foreign), _ in pairs.most_common() if local == home)]
+    most: Counter[str] = Counter()
+    for (home, _), count in pairs.items():
+        most[home] += count
+    return {
+        home: [foreign for (local, foreign), _ in pairs.most_common() if local == home]
+        for home, _ in most.most_common()
+    }
 
 
-def paths_block(entries: Sequence[str], *, toml: bool) -> str:
-    """The entries as the consumer writes them."""
-    if toml:
-        return "[tool.coverage.paths]\nsource = [" + ", ".join(f'"{entry}"' for entry in entries) + "]"
-    return "\n".join(["[paths]", "source =", *(f"    {entry}" for entry in entries)])
+def paths_block(homes: Mapping[str, Sequence[str]], *, toml: bool) -> str:
+    """What `suggest_paths` found, as the consumer writes it."""
+    lines = ["[tool.coverage.paths]" if toml else "[paths]"]
+    for number, (home, foreign) in enumerate(homes.items(), 1):
+        name = "source" if number == 1 else f"source{number}"
+        if toml:
+            lines.append(f"{name} = [" + ", ".join(f'"{entry}"' for entry in (home, *foreign)) + "]")
+        else:
+            lines += [f"{name} =", *(f"    {entry}" for entry in (home, *foreign))]
+    return "\n".join(lines)
 
 
 def _shared_end(one: Sequence[str], other: Sequence[str]) -> int:
@@ -91,6 +99,6 @@ def _plain(path: str) -> str:
     return path.replace("\\", "/").rstrip("/")
 
 
-def _literal(path: str) -> str:
+def literal(path: str) -> str:
     """A root as a pattern of coverage: `?` stands for a character that would mean something else in a pattern."""
     return re.sub(r"[*?\[\]]", "?", path)

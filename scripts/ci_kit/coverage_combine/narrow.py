@@ -6,7 +6,7 @@ it did not run, so the history remembers this part too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from ci_kit.coverage_combine.combined import Combined
 from ci_kit.coverage_combine.numbers import FileCoverage
 from ci_kit.coverage_combine.proof import Proven
 from ci_kit.coverage_combine.result_json import file_json
+from ci_kit.coverage_combine.settings import Settings
 from ci_kit.depth import pythons_of, tiers_of
 from ci_kit.errors import KitError
 from ci_kit.history_coverage import leg_name
@@ -43,7 +44,7 @@ def legs_of_pull_requests(proven: Sequence[Proven], config: Config, project: Pro
     return mine if len(mine) < len(proven) else ()
 
 
-def measure_narrow(proven: Sequence[Proven], here: Path, scratch: Path, settings: Mapping[str, Any]) -> Narrow | None:
+def measure_narrow(proven: Sequence[Proven], here: Path, scratch: Path, settings: Settings) -> Narrow | None:
     """Combine and analyse these legs alone, `inside` the checkout `here`; None where they have nothing to tell."""
     if not any(leg.measured for leg in proven):
         return None

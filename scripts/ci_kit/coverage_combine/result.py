@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from ci_kit.coverage_combine.delivery import Problem
 from ci_kit.coverage_combine.gates import Gate
 from ci_kit.coverage_combine.judged import Judged
 from ci_kit.coverage_combine.narrow import Narrow
-from ci_kit.coverage_combine.numbers import Counts, FileCoverage
+from ci_kit.coverage_combine.numbers import Counts, FileCoverage, add
 from ci_kit.coverage_combine.proof import Proven
 from ci_kit.coverage_combine.reports import Written
 from ci_kit.coverage_combine.result_json import counts_json, file_json, judged_json, nothing_judged
@@ -106,24 +106,39 @@ class Result:
         }
 
 
-def numberless_report(name: str, commit: str, problems: Sequence[Problem], notes: Sequence[str] = ()) -> dict[str, Any]:
-    """The report when there is no number: by leg why it cannot be trusted, or a note why none is to be had."""
+@dataclass
+class Known:
+    """What is known so far; filled as the work goes on, so that what breaks off is reported with all that there is.
+
+    `contributions` are empty, or those of the `proven` legs in their order.
+    """
+
+    commit: str
+    notes: list[str] = field(default_factory=list)
+    proven: Sequence[Proven] = ()
+    contributions: Sequence[Contribution] = ()
+    files: Sequence[FileCoverage] = ()
+
+
+def unjudged_report(name: str, verdict: str, known: Known, problems: Sequence[Problem] = ()) -> dict[str, Any]:
+    """The report when nothing was judged: by leg or as a whole why not, or only notes why there was nothing to judge."""
+    legs = zip(known.proven, known.contributions, strict=True) if known.contributions else ()
     return {
         "schema": SCHEMA,
         "name": name,
-        "verdict": "untrusted" if problems else "passed",
-        "commit": commit,
-        "total": None,
+        "verdict": verdict,
+        "commit": known.commit,
+        "total": counts_json(add(file.counts for file in known.files)) if known.files else None,
         "gates": [],
         "not-judged": [],
-        "legs": [],
-        "files": [],
+        "legs": [_leg(leg, brought) for leg, brought in legs],
+        "files": [file_json(file) for file in known.files],
         "as-pull-request": None,
         **nothing_judged(),
         "analysis": None,
         "written": None,
         "problems": [{"leg": p.where, "message": p.message, "next-step": p.next_step} for p in problems],
-        "notes": list(notes),
+        "notes": known.notes,
     }
 
 

@@ -40,18 +40,32 @@ def result(workflow: Workflow, found: Result, report: Path, attempt: int) -> Non
         workflow.log(f"note: {note}")
 
 
-def untrusted(workflow: Workflow, name: str, problems: Sequence[Problem], report: Path, attempt: int) -> None:
+def untrusted(
+    workflow: Workflow, name: str, problems: Sequence[Problem], notes: Sequence[str], report: Path, attempt: int
+) -> None:
     """Why there is no number; the exit's own message is the annotation."""
     workflow.output("verdict", "untrusted")
     _where(workflow, name, attempt, report)
+    head = ["## ❌ Coverage: no number", "", "The data cannot be trusted, so none is shown.", ""]
+    said = [f"- {text(note)}" for note in notes[:LISTED]]
+    workflow.summary("\n".join([*head, *_rows(problems), *(["", "Beside that:", "", *said] if said else [])]))
+    for note in notes:
+        workflow.log(f"note: {note}")
+
+
+def mistaken(workflow: Workflow, name: str, problems: Sequence[Problem], report: Path, attempt: int) -> None:
+    """What the caller has to mend before anything can be judged."""
+    workflow.output("verdict", "mistaken")
+    _where(workflow, name, attempt, report)
+    workflow.summary("\n".join(["## ❌ Coverage: not judged", "", *_rows(problems)]))
+
+
+def _rows(problems: Sequence[Problem]) -> list[str]:
     rows = [
         f"- {f'**{text(p.where)}**: ' if p.where else ''}{cell(p.message)} {cell(p.next_step)}"
         for p in problems[:LISTED]
     ]
-    more = [f"- and {len(problems) - LISTED} more"] if len(problems) > LISTED else []
-    workflow.summary(
-        "\n".join(["## ❌ Coverage: no number", "", "The data cannot be trusted, so none is shown.", "", *rows, *more])
-    )
+    return [*rows, *([f"- and {len(problems) - LISTED} more"] if len(problems) > LISTED else [])]
 
 
 def nothing(workflow: Workflow, name: str, why: str, report: Path, attempt: int) -> None:

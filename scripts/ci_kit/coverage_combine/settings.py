@@ -8,12 +8,18 @@ is read here, by coverage's rules (https://coverage.readthedocs.io/en/latest/con
 from __future__ import annotations
 
 import configparser
+import difflib
 import os
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import coverage
+from coverage import Coverage
+from coverage.exceptions import CoverageException
 
 from ci_kit.errors import CallerMistake
 
@@ -30,8 +36,19 @@ class _Wrong(ValueError):
     """A value that cannot be used; the message is the rest of a sentence about the option."""
 
 
-def read_settings(here: Path, environ: Mapping[str, str]) -> dict[str, Any]:
-    """The options by coverage's names (`report:omit`) with the values that `Coverage.set_option` takes.
+@dataclass(frozen=True)
+class Settings:
+    """`options` by coverage's names (`report:omit`), with the values that `Coverage.set_option` takes.
+
+    `notes` name what the file says and the number does not heed.
+    """
+
+    options: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
+
+
+def read_settings(here: Path, environ: Mapping[str, str]) -> Settings:
+    """Read the file that coverage would read.
 
     Raises `CallerMistake` for a file that cannot be read, a value that cannot be used, and any plugin.
     """
@@ -39,8 +56,22 @@ def read_settings(here: Path, environ: Mapping[str, str]) -> dict[str, Any]:
         shown = os.path.relpath(path, here)
         sections = _sections(path, shown, here)
         if any(sections.values()) or (path.name not in _SHARED):
-            return dict(_options(sections, shown))
-    return {}
+            return Settings(dict(_options(sections, shown)), tuple(_unheeded(sections, shown)))
+    return Settings({})
+
+
+def _unheeded(sections: Mapping[str, Mapping[str, Any]], shown: str) -> Iterator[str]:
+    if (least := sections.get("report", {}).get("fail_under")) not in {None, 0, "0"}:
+        yield f"{shown}: [report] fail_under = {least} is not heeded: coverage.total of the kit's configuration is the gate."
+    known = Coverage(data_file=None, config_file=False, messages=False)
+    for section, options in sections.items():
+        for name in options if section != "paths" else ():
+            try:
+                known.get_option(f"{section}:{name}")
+            except CoverageException:
+                near = difflib.get_close_matches(name, [option.partition(":")[2] for option in _READ if option.startswith(f"{section}:")], 1)  # fmt: skip
+                meant = f" Is {near[0]} meant?" if near else ""
+                yield f"{shown}: [{section}] {name} is no option of coverage {coverage.__version__} and does nothing.{meant}"
 
 
 def _candidates(here: Path, environ: Mapping[str, str]) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,14 +9,16 @@ from ci_kit.coverage_combine.delivery import Chosen, Problem, choose
 from ci_kit.coverage_combine.numbers import FileCoverage, add
 from ci_kit.coverage_combine.proof import Proven, prove
 from ci_kit.coverage_combine.receive import Received, receive
-from ci_kit.coverage_combine.result import Untrusted
+from ci_kit.coverage_combine.result import Known, Untrusted
 from ci_kit.errors import CallerMistake, InfrastructureFailure
 from ci_kit.plan import Leg, Plan
 from ci_kit.tools import Tools
 
 
-def trusted(folder: Path, plan: Plan | None, name: str, tools: Tools, scratch: Path) -> tuple[Chosen, list[Proven]]:
-    """The legs of the call `name` with their proven data, copied to `scratch`.
+def trusted(
+    folder: Path, plan: Plan | None, name: str, known: Known, tools: Tools, scratch: Path
+) -> tuple[Chosen, list[Proven]]:
+    """The legs of the call `name` with their proven data, copied to `scratch`. Notes go to `known`.
 
     Raises `Untrusted` with all that is wrong, `CallerMistake` when there is no `folder` to look into or the plan is
     another call's.
@@ -34,7 +35,8 @@ def trusted(folder: Path, plan: Plan | None, name: str, tools: Tools, scratch: P
         )
     received = receive(folder, name)
     announced: set[Leg] | None = set(plan.legs()) if plan else None
-    chosen = choose(received.deliveries, announced, _commit(tools))
+    chosen = choose(received.deliveries, announced, known.commit)
+    known.notes += chosen.notes
     proven, unsound = prove(chosen.deliveries, scratch)
     problems = (
         *received.problems,
@@ -69,14 +71,6 @@ def _other_commit(plan: Plan | None, commit: str) -> list[Problem]:
     return [Problem(what, "Re-run all jobs, so that one plan holds for all of them.")]
 
 
-def _commit(tools: Tools) -> str:
-    """The commit of the checkout; empty where nobody knows."""
-    if tools.event.sha or not shutil.which("git"):
-        return tools.event.sha
-    done = tools.runner.run(["git", "rev-parse", "HEAD"], cwd=tools.event.workspace, timeout_seconds=30, stream=False)
-    return "" if done.code else done.output.strip()
-
-
 def require_measured(files: Sequence[FileCoverage]) -> None:
     """Raise `InfrastructureFailure` when there is nothing to divide by, or nothing was run at all."""
     counts = add(file.counts for file in files)
@@ -88,6 +82,6 @@ def require_measured(files: Sequence[FileCoverage]) -> None:
     if not counts.covered:
         raise InfrastructureFailure(
             f"not one of the {counts.counted} lines and branches in {len(files)} files was run by any test leg.",
-            next_step="The tests ran other code, for example an installed copy: install the project in editable mode, "
-            "or map the copy with [paths] in the coverage configuration.",
+            next_step="The tests ran other code, for example an installed copy, which a [run] source of folders does not "
+            "measure: name the package in [run] source_pkgs, or install the project in editable mode.",
         )

@@ -26,7 +26,7 @@ from ci_kit.pipeline.mapping import new_map
 from ci_kit.pipeline.planning import keeps_history
 from ci_kit.pipeline.remember import remember
 from ci_kit.pipeline.remember_coverage import remember_coverage
-from ci_kit.plan import Plan, read_plan
+from ci_kit.plan import Plan, given_plan, read_plan
 from ci_kit.quarantine import Quarantine, read_quarantine
 from ci_kit.report import read_report, report_folder, write_report
 from ci_kit.tools import Tools
@@ -108,7 +108,7 @@ def _read(given: GateInputs, folder: Path, tools: Tools) -> _Known:
             next_step="Its log says why; mend that and run again.",
         )
     place = given.plan or folder / "plan.json"
-    plan = read_plan(place)
+    plan = given_plan(place) if given.plan else read_plan(place)
     root = tools.event.workspace
     config = load_config(root, given.config)
     results = given.data or folder / "results"
@@ -185,6 +185,9 @@ def _coverage(folder: Path) -> tuple[dict[str, Any] | None, list[Finding]]:
     if data["verdict"] == "untrusted":
         text = "There is no coverage number, because the data cannot be trusted."
         return None, [Finding(Kind.UNPROVEN, "TQ-05", text, look)]
+    if data["verdict"] == "mistaken":
+        found = data["problems"][0]
+        return None, [Finding(Kind.UNPROVEN, "TQ-05", printable(found["message"]), printable(found["next-step"]))]
     if data["verdict"] == "passed":
         return data, []
     return data, [Finding(Kind.NO, "TQ-05", "Coverage is under its gate.", "The coverage summary says where.")]

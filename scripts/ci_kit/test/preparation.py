@@ -11,6 +11,7 @@ from pathlib import Path
 from ci_kit import inputs, secret_env, test_plugins
 from ci_kit.affected_plan import read_choice
 from ci_kit.config import Config, load_config
+from ci_kit.git import checked_out
 from ci_kit.inputs import Shard, setting
 from ci_kit.machine import find_machine
 from ci_kit.plan import Leg, artifact_name
@@ -132,8 +133,8 @@ def prepare(given: RunInputs, tools: Tools) -> Prepared:
     )
     notes = [*filter(None, (note, choice.sentence(leg.tier))), *_notes(options, request)]
     run = ShardRun(
-        given.name, leg, tools.event.run_attempt, tools.event.sha, root, folder, private, workload.selection, python, measured,
-        workers, request, tuple(notes), tuple(secrets.values()),
+        given.name, leg, tools.event.run_attempt, tools.event.sha, checked_out(tools) if measured else "",
+        root, folder, private, workload.selection, python, measured, workers, request, tuple(notes), tuple(secrets.values()),
         seed, config.test.test_seconds, quarantined, tuple(options), task,
     )  # fmt: skip
     ready = tuple(service.ready for service in workload.tier.services.values() if service.ready)

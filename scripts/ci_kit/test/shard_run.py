@@ -19,13 +19,15 @@ class ShardRun:
     """One attempt of one leg. `folder` is what will be uploaded, `private` what is not.
 
     `seed` None: the order is the project's own. `test_seconds` limits each test. `options` are all that the project
-    gives pytest; `task` holds the keys of the plug-in's task that are neither files nor folders.
+    gives pytest; `task` holds the keys of the plug-in's task that are neither files nor folders. `commit` is the event's,
+    `checked_out` that of the files here, which another `ref` of actions/checkout makes another one.
     """
 
     name: str
     leg: Leg
     attempt: int
     commit: str
+    checked_out: str
     root: Path
     folder: Path
     private: Path

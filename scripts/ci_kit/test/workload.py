@@ -10,7 +10,7 @@ from pathlib import Path
 from ci_kit.config import Config
 from ci_kit.errors import CallerMistake
 from ci_kit.inputs import Shard
-from ci_kit.plan import Plan, PlannedTier, read_plan
+from ci_kit.plan import Plan, PlannedTier, given_plan
 from ci_kit.shard_count import Terms
 from ci_kit.share import Selection
 from ci_kit.test.command import Size
@@ -29,7 +29,7 @@ class Workload:
 
 def find_workload(root: Path, config: Config, *, plan: Path | None, tier: str, shard: Shard) -> Workload:
     """Raises `CallerMistake` for a tier that does not exist, and for a shard that does not fit the plan."""
-    made = read_plan(plan) if plan is not None else _own_plan(root, config, tier, shard)
+    made = given_plan(plan) if plan is not None else _own_plan(root, config, tier, shard)
     if not tier and len(made.tiers) != 1:
         raise CallerMistake(
             "input tier: the plan has several tiers and none is chosen.",
