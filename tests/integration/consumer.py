@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tooling.servers import absent
+
 KIT = Path(__file__).resolve().parents[2]
 START = (
     f"import os, sys; sys.path.insert(0, {str(KIT / 'scripts')!r}); "
@@ -49,6 +51,11 @@ def find_python(version: str) -> str | None:
     # pyenv's shims in PATH are not interpreters; its versions are.
     versions = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
     return next((str(path) for path in sorted(versions.glob(f"{version}.*/bin/python"))), None)
+
+
+def require_python(version: str) -> str:
+    """The interpreter; without it the calling test is skipped or fails, as without a server."""
+    return find_python(version) or absent(f"Python {version} is not installed: uv python install {version}")
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from integration.consumer import KIT, UV, Consumer, Environment, find_python
+from integration.consumer import KIT, UV, Consumer, Environment, require_python
 from integration.coverage_shop import Shop, facts, write
 
-# Newest first, with the number of shards that each has. Python 3.10 stops at an older coverage than the others.
-SHARDS = {"3.13": 8, "3.12": 2, "3.11": 1, "3.10": 2}
+# Newest first. Python 3.10 stops at an older coverage than the others.
+PYTHONS = ("3.13", "3.12", "3.11", "3.10")
+SHARDS = (8, 2, 1)
+RELEASES = 2
 
 
 @dataclass(frozen=True)
@@ -51,52 +53,68 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def environments(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Environment]:
-    folder = tmp_path_factory.mktemp("environments")
-    pythons = {version: path for version in SHARDS if (path := find_python(version))}
-    return {
-        version: Environment.make(folder / version, ("pytest", "coverage"), path) for version, path in pythons.items()
-    }
+class Runs:
+    """One project, measured on each Python as it is asked for: once plainly and once in every number of shards."""
 
+    def __init__(self, project: Project, sources: Path, folder: Path) -> None:
+        self.project, self.shop = project, Shop(folder, {})
+        unpack(sources, project, self.shop.here)
+        self._pythons: dict[str, Path] = {}
 
-@pytest.mark.parametrize("project", PROJECTS, ids=lambda project: project.name)
-def test_shards_and_pythons_equal_plain_runs_line_by_line_and_branch_by_branch(
-    project: Project, sources: Path, environments: Mapping[str, Environment], tmp_path: Path
-) -> None:
-    shop = Shop(tmp_path, {})
-    unpack(sources, project, shop.here)
+    def python(self, version: str) -> Path:
+        """An environment for the project's tests; skips where there is no such Python."""
+        path = require_python(version)
+        if version not in self._pythons:
+            made = Environment.make(self.shop.folder / f"venv-{version}", ("pytest", "coverage"), path)
+            self._pythons[version] = made.python
+        return self._pythons[version]
 
-    def measure(version: str) -> None:
-        temp = tmp_path / version
+    def measure(self, version: str) -> None:
+        """Each number of shards leaves its results in a folder of its own, the plain run a data file beside them."""
+        python, folder = self.python(version), self.shop.folder / version
+        if folder.exists():
+            return
+        folder.mkdir()
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda count: self._shards(version, count), SHARDS))
+        plain = ("coverage", "run", f"--data-file={folder / 'plain'}", "-m", "pytest", "-q", "-p", "no:cacheprovider")
+        command(python, "-m", *plain, cwd=self.shop.here)
+
+    def _shards(self, version: str, count: int) -> None:
+        temp = self.shop.folder / version / str(count)
         temp.mkdir()
-        here = Consumer(shop.here, temp, environments[version].python)
-        for index in range(1, SHARDS[version] + 1):
-            ran = here.run("--shard", f"{index}/{SHARDS[version]}", "--workers", "1", "--reruns", "0")
+        here = Consumer(self.shop.here, temp, self._pythons[version])
+        for index in range(1, count + 1):
+            ran = here.run("--shard", f"{index}/{count}", "--workers", "1", "--reruns", "0")
             assert ran.code == 0, ran.log
-            assert ran.manifest["core"] == ("sysmon" if version >= "3.12" and not project.branch else "ctrace")
-        words = (
-            "-m",
-            "coverage",
-            "run",
-            f"--data-file={temp / 'plain'}",
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-        )
-        command(here.python, *words, cwd=shop.here)
+            assert ran.manifest["core"] == ("sysmon" if version >= "3.12" and not self.project.branch else "ctrace")
 
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(measure, environments))
-    versions = [(version,) for version in environments]
-    for chosen in [*versions, tuple(environments)]:
-        found = combined(shop, chosen)
-        assert found == plain(shop, chosen), chosen
-        assert bool(sum(len(file["executed_branches"] or ()) for file in found.values())) == project.branch
-    releases = {json.loads(path.read_text())["coverage-version"] for path in tmp_path.glob("*/ci-kit/results/*/coverage/manifest.json")}  # fmt: skip
-    assert len(releases) == (2 if "3.10" in environments else 1)
+    def releases(self) -> set[str]:
+        """The releases of coverage that measured."""
+        manifests = self.shop.folder.glob("*/*/ci-kit/results/*/coverage/manifest.json")
+        return {json.loads(path.read_text())["coverage-version"] for path in manifests}
+
+
+@pytest.fixture(scope="module", params=PROJECTS, ids=lambda project: project.name)
+def runs(request: pytest.FixtureRequest, sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    return Runs(request.param, sources, tmp_path_factory.mktemp(request.param.name))
+
+
+@pytest.mark.parametrize("version", PYTHONS)
+def test_every_number_of_shards_equals_a_plain_run_line_by_line_and_branch_by_branch(runs: Runs, version: str) -> None:
+    runs.measure(version)
+    expected = plain(runs.shop, [version])
+    assert bool(sum(len(file["executed_branches"] or ()) for file in expected.values())) == runs.project.branch
+    for count in SHARDS:
+        assert combined(runs.shop, [version], count) == expected, count
+
+
+@pytest.mark.parametrize("count", SHARDS)
+def test_all_pythons_together_equal_their_plain_runs(runs: Runs, count: int) -> None:
+    for version in PYTHONS:
+        runs.measure(version)
+    assert combined(runs.shop, PYTHONS, count) == plain(runs.shop, PYTHONS)
+    assert len(runs.releases()) == RELEASES
 
 
 def unpack(sources: Path, project: Project, here: Path) -> None:
@@ -106,14 +124,14 @@ def unpack(sources: Path, project: Project, here: Path) -> None:
     write(here, project.more)
 
 
-def combined(shop: Shop, versions: Sequence[str]) -> dict[str, Any]:
+def combined(shop: Shop, versions: Sequence[str], count: int) -> dict[str, Any]:
     """What the kit says of these Pythons' legs."""
-    data = shop.folder / f"legs-{'-'.join(versions)}"
+    data = shop.folder / f"legs-{'-'.join(versions)}-{count}"
     for version in versions:
-        shutil.copytree(shop.folder / version / "ci-kit" / "results", data, dirs_exist_ok=True)
+        shutil.copytree(shop.folder / version / str(count) / "ci-kit" / "results", data, dirs_exist_ok=True)
     ran = shop.combine("--data", str(data), "--total", "50", "--html", "false", GITHUB_SHA="")
     assert ran.code == 0, ran.log
-    assert len(ran.report["legs"]) == sum(SHARDS[version] for version in versions)
+    assert len(ran.report["legs"]) == count * len(versions)
     return facts(json.loads((ran.temp / "coverage" / "coverage.json").read_text()))
 
 

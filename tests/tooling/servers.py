@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from ci_kit.test.ready import parse_address, probe
@@ -31,9 +32,13 @@ def require_server(program: str) -> str:
     `CI_KIT_REQUIRE_SERVICES=1`.
     """
     found = shutil.which(program, path=os.pathsep.join((os.environ.get("PATH", os.defpath), *_debian_folders())))
-    if found is not None:
-        return found
-    reason = f"{program} is not installed; on Debian: apt-get install {PACKAGES.get(program, program)}"
+    if found is None:
+        absent(f"{program} is not installed; on Debian: apt-get install {PACKAGES.get(program, program)}")
+    return found
+
+
+def absent(reason: str) -> NoReturn:
+    """Skip the calling test, or fail it where everything must be there (`CI_KIT_REQUIRE_SERVICES=1`)."""
     if os.environ.get("CI_KIT_REQUIRE_SERVICES") == "1":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
