@@ -24,19 +24,32 @@ SHARDS = (8, 32, 128)
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much work: files and what the peer runs on (by mode, numbers of shards), the files of the growth, rounds.
+    """How much work by mode: files, numbers of shards, those that the peer runs on too; the files of the growth; rounds.
 
     The command line costs more for each file the more files there are, so its figures are of 2,000 in either run.
     """
 
     files: Mapping[str, int]
+    shards: Mapping[str, tuple[int, ...]]
     peer: Mapping[str, tuple[int, ...]]
     growing: tuple[int, ...]
     rounds: int
 
 
-QUICK = Sizes({"branch": 2000, "line": 500}, {"branch": (32, 128), "line": (32,)}, (100, 500), 1)
-FULL = Sizes({"branch": 2000, "line": 2000}, {"branch": SHARDS, "line": SHARDS}, (200, 2000, 20_000), 2)
+QUICK = Sizes(
+    {"branch": 2000, "line": 500},
+    {"branch": SHARDS, "line": (32,)},
+    {"branch": (32, 128), "line": (32,)},
+    (100, 1000),
+    1,
+)
+FULL = Sizes(
+    {"branch": 2000, "line": 2000},
+    {"branch": SHARDS, "line": SHARDS},
+    {"branch": SHARDS, "line": SHARDS},
+    (200, 2000, 20_000),
+    2,
+)
 
 
 def compare(bench: Bench, sizes: Sizes) -> tuple[dict[str, Case], dict[str, list[Cost]]]:
@@ -44,7 +57,7 @@ def compare(bench: Bench, sizes: Sizes) -> tuple[dict[str, Case], dict[str, list
     cases = {
         f"{mode} {shards}": make(bench, files, shards, branch=mode == "branch")
         for mode, files in sizes.files.items()
-        for shards in SHARDS
+        for shards in sizes.shards[mode]
     }
     found: dict[str, list[Cost]] = {}
 

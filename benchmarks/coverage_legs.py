@@ -11,7 +11,10 @@ import platform
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import coverage
@@ -21,7 +24,7 @@ from ci_kit.plan import Leg, Plan, PlannedTier, artifact_name, write_plan
 from ci_kit.report import write_json
 from ci_kit.share import Share
 from ci_kit.test.gather import gather
-from coverage_shards import record, write_shard
+from coverage_shards import Recorded, record, write_shard
 
 MANIFEST = "coverage-manifest"
 
@@ -53,6 +56,16 @@ def collect(place: Path, here: Path, leg: Leg, commit: str, *, branch: bool) -> 
     return time.process_time() - started
 
 
+def one(
+    recorded: Sequence[Recorded], here: Path, files: int, temp: Path, commit: str, leg: Leg, *, branch: bool
+) -> float:
+    """What one leg measured, collected; answers the CPU seconds of collecting."""
+    place = temp / "results" / artifact_name("ci", "results", leg, 1) / "coverage"
+    place.mkdir(parents=True)
+    write_shard(place / "coverage.main", leg.shard.index, files, recorded, branch=branch)
+    return collect(place, here, leg, commit, branch=branch)
+
+
 def main() -> None:
     """Make all legs and the plan that announces them."""
     here, files, shards, branch = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "branch"
@@ -60,15 +73,11 @@ def main() -> None:
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     tier = PlannedTier("unit", (Share((), (), 1.0),) * shards)
     write_plan(temp, Plan("ci", "default-branch", commit, (tier,), (python,)))
-    took = []
     with tempfile.TemporaryDirectory() as scratch:
         recorded = record(Path(scratch).resolve() / "shapes", branch=branch)
-    for index in range(1, shards + 1):
-        leg = Leg(tier.name, python, Shard(index, shards))
-        place = temp / "results" / artifact_name("ci", "results", leg, 1) / "coverage"
-        place.mkdir(parents=True)
-        write_shard(place / "coverage.main", index, files, recorded, branch=branch)
-        took.append(collect(place, here, leg, commit, branch=branch))
+    legs = [Leg(tier.name, python, Shard(index, shards)) for index in range(1, shards + 1)]
+    with ProcessPoolExecutor() as pool:
+        took = list(pool.map(partial(one, recorded, here, files, temp, commit, branch=branch), legs))
     print(json.dumps(took))
 
 

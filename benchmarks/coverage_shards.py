@@ -12,9 +12,10 @@ import json
 import os
 import random
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from string import Template
 from typing import Any
 
 SHAPES = 40
@@ -49,66 +50,75 @@ def _function(draw: random.Random, name: str, indent: int) -> list[str]:
     head = f"def {name}({own}count: int, flag: bool = False) -> int:"
     body = [f'"""Work out the {name.replace("_", " ")}."""', "result = count"]
     for _ in range(draw.randrange(2, 4)):
-        body += draw.choice(_BLOCKS)(draw)
+        body += draw.choice(_BLOCKS).lines(draw)
     body.append("return result")
     return [" " * indent + head, *(" " * (indent + 4) + line if line else "" for line in body)]
 
 
-def _choice(draw: random.Random) -> list[str]:
-    least = draw.randrange(1, 6)
-    return [
-        f"if result > {least} and not flag:",
-        "    result -= 1",
-        f"elif result == {least}:",
-        "    # The customer is told by mail.",
-        "    result += 2",
-        "else:",
-        "    result = max(",
-        "        result,",
-        f"        {least},",
-        "    )",
-    ]
+@dataclass(frozen=True)
+class _Block:
+    """Statements with `$name` for a number that is drawn from `numbers`, the same wherever the name stands."""
+
+    text: str
+    numbers: Mapping[str, range]
+
+    def lines(self, draw: random.Random) -> list[str]:
+        drawn = {name: draw.choice(choice) for name, choice in self.numbers.items()}
+        return Template(self.text).substitute(drawn).splitlines()
 
 
-def _loop(draw: random.Random) -> list[str]:
-    return [
-        f"for each in range(result + {draw.randrange(3)}):",
-        "    if each % 2:",
-        "        continue",
-        "    result += each",
-        f"    if result > {draw.randrange(5, 20)}:",
-        "        break",
-    ]
-
-
-def _attempt(draw: random.Random) -> list[str]:
-    return [
-        "try:",
-        f"    result = {draw.randrange(10, 99)} // count",
-        "except ZeroDivisionError:",
-        "    if flag:",
-        '        raise ValueError("nothing to divide by") from None',
-        "    result = 0",
-        "finally:",
-        "    count += 1",
-    ]
-
-
-def _while(draw: random.Random) -> list[str]:
-    return [f"while result > {draw.randrange(2, 6)}:", "    result -= 2", "    if flag:", "        result -= 1"]
-
-
-def _collect(draw: random.Random) -> list[str]:
-    return [
-        f"pairs = {{key: key * {draw.randrange(2, 5)} for key in range(count) if key != result}}",
-        "with contextlib.suppress(KeyError):",
-        "    result += pairs[0]",
-        "if flag:",
-        "    return sum(pairs.values())",
-    ]
-
-
-_BLOCKS: tuple[Callable[[random.Random], list[str]], ...] = (_choice, _choice, _loop, _attempt, _while, _collect)
+_CHOICE = """\
+if result > $least and not flag:
+    result -= 1
+elif result == $least:
+    # The customer is told by mail.
+    result += 2
+else:
+    result = max(
+        result,
+        $least,
+    )
+"""
+_LOOP = """\
+for each in range(result + $more):
+    if each % 2:
+        continue
+    result += each
+    if result > $most:
+        break
+"""
+_ATTEMPT = """\
+try:
+    result = $share // count
+except ZeroDivisionError:
+    if flag:
+        raise ValueError("nothing to divide by") from None
+    result = 0
+finally:
+    count += 1
+"""
+_WHILE = """\
+while result > $least:
+    result -= 2
+    if flag:
+        result -= 1
+"""
+_COLLECT = """\
+pairs = {key: key * $times for key in range(count) if key != result}
+with contextlib.suppress(KeyError):
+    result += pairs[0]
+if flag:
+    return sum(pairs.values())
+"""
+_CHOOSING = _Block(_CHOICE, {"least": range(1, 6)})
+_BLOCKS = (
+    _CHOOSING,
+    _CHOOSING,
+    _Block(_LOOP, {"more": range(3), "most": range(5, 20)}),
+    _Block(_ATTEMPT, {"share": range(10, 99)}),
+    _Block(_WHILE, {"least": range(2, 6)}),
+    _Block(_COLLECT, {"times": range(2, 5)}),
+)
 
 
 def word_of(number: int) -> str:
