@@ -57,6 +57,7 @@ def test_three_shards_equal_one_run_line_by_line_and_branch_by_branch(tmp_path: 
     for name in ("coverage.xml", "coverage.lcov", "html/index.html"):
         assert (ran.temp / "coverage" / name).stat().st_size > 0
     assert ran.summary.startswith("## ✅ Coverage 80.00 %: passed\n")
+    assert (ran.temp / "coverage" / "coverage.md").read_text().rstrip() == ran.summary.rstrip()
     picture = (ran.temp / "coverage" / "badge.svg").read_text()
     assert ran.outputs["badge"] == ran.report["written"]["badge"] == str(ran.temp / "coverage" / "badge.svg")
     assert "<title>coverage: 80 %</title>" in picture

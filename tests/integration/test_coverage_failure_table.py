@@ -459,6 +459,13 @@ LAYOUTS = {
          "packages/two/src/a/__init__.py": "", "packages/two/src/a/b.py": "X = 1\n",
          **{f"packages/one/{name}": text for name, text in scripts("a.b").items()}},
         frozenset({"src/a/__init__.py", "src/a/b.py"}), project="packages/one"),
+    "monorepo as a whole": Layout(
+        {".coveragerc": RC.format(source="packages/one/src, packages/two/src"), "packages/one/src/a/__init__.py": "", "packages/one/src/a/b.py": CODE,
+         "packages/two/src/c/__init__.py": "", "packages/two/src/c/b.py": CODE, "packages/two/src/c/never.py": CODE,
+         **{f"run/{n}.py": f"from a.b import work\nfrom c.b import work as other\nwork({n})\nother(1)\n" for n in (1, 2)}},
+        frozenset({"packages/one/src/a/__init__.py", "packages/one/src/a/b.py",
+                   "packages/two/src/c/__init__.py", "packages/two/src/c/b.py", "packages/two/src/c/never.py"}),
+        path=f"packages/one/src{os.pathsep}packages/two/src"),
     "symlinked checkout": Layout({".coveragerc": RC.format(source="src"), "src/a/__init__.py": "", "src/a/b.py": CODE, **scripts("a.b")},
                                  frozenset({"src/a/__init__.py", "src/a/b.py"}), linked=True),
     "spaces and letters": Layout(
@@ -484,7 +491,7 @@ def test_the_number_is_that_of_one_plain_run(tmp_path: Path, name: str) -> None:
         folder = shop.results / f"ci-results-unit-py3-{n}of2-a1" / "coverage"
         folder.mkdir(parents=True)
         run_script(project, layout, folder / "coverage", n)
-        source = [line.partition(" = ")[2] for line in layout.files.get(".coveragerc", "").splitlines() if line.startswith("source")]  # fmt: skip
+        source = [folder for line in layout.files.get(".coveragerc", "").splitlines() if line.startswith("source") for folder in line.partition(" = ")[2].split(", ")]  # fmt: skip
         shop.announce(folder, n, count=2, root=str(project.resolve()), source=source or ["src"], branch=name != "lines only")  # fmt: skip
     ran = shop.combine("--total", "1", "--html", "false", CI_KIT_WORKING_DIRECTORY=layout.project)
     assert ran.code == 0, ran.log

@@ -56,7 +56,7 @@ def result(found: Judged, *files: FileCoverage) -> Result:
         proven=(proven,),
         contributions=(Contribution(LEG, 1, 80, 80),),
         empty=(),
-        written=Written(Path("j"), Path("x"), Path("l"), None),
+        written=Written(Path("j"), Path("x"), Path("l"), Path("m"), None),
         notes=(),
         python="3.12",
         coverage="7.17",

@@ -21,6 +21,7 @@ from ci_kit.coverage_combine.contributions import Contribution, contributions
 from ci_kit.coverage_combine.delivery import Problem
 from ci_kit.coverage_combine.judged import Asked, judge_all
 from ci_kit.coverage_combine.narrow import legs_of_pull_requests, measure_narrow
+from ci_kit.coverage_combine.page import markdown
 from ci_kit.coverage_combine.proof import Proven
 from ci_kit.coverage_combine.result import NAME, Known, Result, Untrusted, unjudged_report
 from ci_kit.coverage_combine.settings import read_settings
@@ -96,7 +97,9 @@ def combine(inputs: CombineInputs, tools: Tools) -> int:
         say.nothing(tools.workflow, inputs.name, NOTHING_AFFECTED, report, tools.event.run_attempt)
         return Exit.GOOD
     report = write_report(temp, NAME, result.as_json())
-    say.result(tools.workflow, result, report, tools.event.run_attempt)
+    page = markdown(result)
+    write_text(result.written.markdown, page)
+    say.result(tools.workflow, result, page, report, tools.event.run_attempt)
     return Exit.NO if result.judged.failures else Exit.GOOD
 
 

@@ -25,11 +25,12 @@ JSON = "coverage.json"
 
 @dataclass(frozen=True)
 class Written:
-    """Where the reports are; `html` is the folder, None when none was asked for."""
+    """Where the reports are; `html` is the folder, None when none was asked for. `markdown` is the step summary's text."""
 
     json: Path
     xml: Path
     lcov: Path
+    markdown: Path
     html: Path | None
 
 
@@ -72,7 +73,11 @@ def write_others(
 ) -> Written:
     """Cobertura XML and LCOV from the analysis and, with a `title`, coverage's HTML, which analyses once more."""
     written = Written(
-        folder / JSON, folder / "coverage.xml", folder / "coverage.lcov", folder / "html" if title else None
+        folder / JSON,
+        folder / "coverage.xml",
+        folder / "coverage.lcov",
+        folder / "coverage.md",
+        folder / "html" if title else None,
     )
     write_text(written.xml, cobertura(analysis.data, analysis.files, str(combined.here)))
     write_text(written.lcov, lcov(analysis.data, analysis.files))

@@ -98,6 +98,7 @@ class Result:
                 "json": str(self.written.json),
                 "xml": str(self.written.xml),
                 "lcov": str(self.written.lcov),
+                "markdown": str(self.written.markdown),
                 "html": str(self.written.html) if self.written.html else None,
                 "badge": str(self.badge),
             },

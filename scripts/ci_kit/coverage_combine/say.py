@@ -9,7 +9,7 @@ from ci_kit.coverage_combine.blocks import Block
 from ci_kit.coverage_combine.delivery import Problem
 from ci_kit.coverage_combine.gates import Gate
 from ci_kit.coverage_combine.numbers import FileCoverage
-from ci_kit.coverage_combine.page import headline, markdown, not_judged
+from ci_kit.coverage_combine.page import headline, not_judged
 from ci_kit.coverage_combine.result import LISTED, Result
 from ci_kit.coverage_combine.wording import counted, margin, uncovered
 from ci_kit.github import Annotation, Workflow
@@ -23,8 +23,8 @@ _GATES = {
 }
 
 
-def result(workflow: Workflow, found: Result, report: Path, attempt: int) -> None:
-    """Everything there is to say about a number."""
+def result(workflow: Workflow, found: Result, page: str, report: Path, attempt: int) -> None:
+    """Everything there is to say about a number; `page` is the summary's text."""
     workflow.output("total", str(found.counts))
     workflow.output("verdict", "failed" if found.judged.failures else "passed")
     workflow.output("patch", _patch(found))
@@ -34,7 +34,7 @@ def result(workflow: Workflow, found: Result, report: Path, attempt: int) -> Non
     workflow.output("badge", str(found.badge))
     for annotation in noted(found):
         workflow.annotate(annotation)
-    workflow.summary(markdown(found))
+    workflow.summary(page)
     workflow.log(headline(found))
     for note in (*not_judged(found), *found.notes):
         workflow.log(f"note: {note}")
