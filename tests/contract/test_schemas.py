@@ -65,7 +65,7 @@ def test_a_report_names_its_schema_and_allows_no_other_key(path: Path) -> None:
     if loaded["type"] == "array":  # the quarantine file: a person writes it, and its entries are closed instead
         loaded = loaded["items"]
     assert loaded["additionalProperties"] is False
-    if path.stem not in {"config", "quarantine"}:
+    if path.stem not in {"config", "quarantine", "smoke"}:  # these a person writes
         assert loaded["properties"]["schema"]["const"] == f"ci-kit/{path.stem}/1"
         assert "schema" in loaded["required"]
 

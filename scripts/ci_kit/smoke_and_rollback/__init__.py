@@ -1,0 +1,1 @@
+"""Prove a release good, watch it, take a bad one back."""
