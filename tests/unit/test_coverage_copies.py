@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ci_kit.coverage_combine.copies import aliases, homes, installed
+from ci_kit.coverage_combine.copies import MOST_PLACES, aliases, homes, installed
 
 LINUX, WINDOWS = "/v/lib/python3.13/site-packages", "C:\\v\\Lib\\site-packages"
 
@@ -61,6 +61,12 @@ def test_a_module_alone_needs_proof() -> None:
 
 def test_what_is_not_here_has_no_home() -> None:
     assert found({f"{LINUX}/requests/api.py": "1"}, {"src/a/api.py": "1", "src/requests.py": "1"}) == {}
+
+
+def test_places_are_bounded() -> None:
+    names = {f"/made-up/{number:04}/site-packages/a/x.py": "1" for number in range(2 * MOST_PLACES)}
+    (places,) = found(names, {"src/a/x.py": "1"}).values()
+    assert len(places) == MOST_PLACES
 
 
 def test_the_aliases() -> None:

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 INSTALLED = re.compile(r".*[/\\](?:site|dist)-packages[/\\]|(?:site|dist)-packages[/\\]")
 
+MOST_PLACES = 100
+"""Every measured name is held against every place, and a fork can make up as many as it likes; what is left is unmapped."""
+
 
 @dataclass(frozen=True)
 class Copy:
@@ -49,8 +52,9 @@ def homes(copies: Iterable[Copy], files: Iterable[str], same: Callable[[str, str
         return -proven[root], -named[root], root.count("/") + (root != "."), root
 
     places: dict[str, set[str]] = defaultdict(set)
+    allowed = set(sorted({copy.place for copy in candidates})[:MOST_PLACES])
     for copy, roots in candidates.items():
-        if roots:
+        if roots and copy.place in allowed:
             places[min(roots, key=lambda root: (not roots[root], rank(root)))].add(copy.place)
     return {root: sorted(places[root]) for root in sorted(places, key=rank)}
 
