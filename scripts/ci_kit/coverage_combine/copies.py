@@ -52,7 +52,7 @@ def homes(copies: Iterable[Copy], files: Iterable[str], same: Callable[[str, str
         return -proven[root], -named[root], root.count("/") + (root != "."), root
 
     places: dict[str, set[str]] = defaultdict(set)
-    allowed = set(sorted({copy.place for copy in candidates})[:MOST_PLACES])
+    allowed = set(sorted({copy.place for copy, roots in candidates.items() if roots})[:MOST_PLACES])
     for copy, roots in candidates.items():
         if roots and copy.place in allowed:
             places[min(roots, key=lambda root: (not roots[root], rank(root)))].add(copy.place)
