@@ -17,7 +17,7 @@ _TICKS = re.compile(r"`+")
 
 def text(value: object) -> str:
     """Plain words on one line, for any place: a backslash takes the meaning from every mark."""
-    return _escaped(_visible(" ".join(str(value).split())))
+    return _escaped(visible(" ".join(str(value).split())))
 
 
 def cell(value: object) -> str:
@@ -27,7 +27,7 @@ def cell(value: object) -> str:
 
 def code(value: object) -> str:
     """A code span on one line, for any place, with every character visible."""
-    shown = _visible(str(value))
+    shown = visible(str(value))
     # A table ends its cell at a bar in a code span too, and has no escape that is right behind a backslash.
     return f"`{shown}`" if shown.strip() and not set("|`") & set(shown) else f"<code>{_escaped(shown)}</code>"
 
@@ -38,7 +38,7 @@ def fence(value: str, language: str = "text") -> str:
     return f"{ticks}{language}\n{value}\n{ticks}"
 
 
-def _visible(value: str) -> str:
+def visible(value: str) -> str:
     """Without characters that nobody sees, such as those that turn the direction of reading."""
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in value)
 

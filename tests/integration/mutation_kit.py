@@ -20,12 +20,16 @@ from ci_kit.selective_mutation.suite import Suite
 from ci_kit.selective_mutation.verdicts import Verdict
 from ci_kit.tools import Tools
 from integration.consumer import Environment, find_python
+from integration.git_kit import Repository
+from integration.pipeline_kit import ROOT, Step, run_step
 from tooling.environment import built_once
 
 LIMITS = Limits(budget_seconds=240.0, floor_seconds=1.0, workers=2)
+AUTH_SERVICE = ROOT / "examples" / "auth-service"
 PACKAGES = {
     "newest": ("pytest", "coverage", "pytest-asyncio", "pytest-cov", "pytest-xdist"),
     "oldest": ("pytest==7.4.4", "coverage==7.0.5"),
+    "auth-service": ("-r", str(AUTH_SERVICE / "pyproject.toml"), "pytest", "httpx2", "pytest-cov", "pytest-xdist"),
 }
 
 
@@ -45,6 +49,24 @@ def tools(environ: Mapping[str, str] | None = None) -> Tools:
     """Real clients."""
     kept = dict(os.environ if environ is None else environ)
     return Tools(kept, Event.from_environ({}), Workflow({}), SubprocessRunner(), SystemClock())
+
+
+def pull_request(repository: Repository, python: Path, *labels: str, **environ: str) -> Step:
+    """The step for HEAD as a pull request's merge commit into the first commit."""
+    tip = repository.git("rev-parse", "HEAD")
+    base = repository.git("rev-list", "--max-parents=0", "HEAD")
+    repository.git("checkout", "-q", "-B", "merge", base)
+    repository.git("merge", "-q", "--no-ff", "-m", "merge", tip)
+    payload = {
+        "pull_request": {
+            "number": 1,
+            "labels": [{"name": name} for name in labels],
+            "head": {"sha": tip, "repo": {"full_name": "o/r"}},
+            "base": {"sha": base, "ref": "main"},
+        }
+    }
+    given = {"CI_KIT_PYTHON": str(python), "GITHUB_EVENT_NAME": "pull_request", "GITHUB_REF": "refs/pull/1/merge"}
+    return run_step(repository.root, "run", room="selective-mutation", payload=payload, **given, **environ)
 
 
 @dataclass(frozen=True)

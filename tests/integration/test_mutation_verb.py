@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 from integration.git_kit import Repository
-from integration.mutation_kit import environment
-from integration.pipeline_kit import Step, run_step
+from integration.mutation_kit import environment, pull_request
 
 JWT = """
 LIMIT = 4
@@ -62,24 +61,6 @@ def repository(tmp_path: Path) -> Repository:
         }
     )
     return found
-
-
-def pull_request(repository: Repository, python: Path, *labels: str, **environ: str) -> Step:
-    """The step for HEAD as a pull request's merge commit into the first commit."""
-    tip = repository.git("rev-parse", "HEAD")
-    base = repository.git("rev-list", "--max-parents=0", "HEAD")
-    repository.git("checkout", "-q", "-B", "merge", base)
-    repository.git("merge", "-q", "--no-ff", "-m", "merge", tip)
-    payload = {
-        "pull_request": {
-            "number": 1,
-            "labels": [{"name": name} for name in labels],
-            "head": {"sha": tip, "repo": {"full_name": "o/r"}},
-            "base": {"sha": base, "ref": "main"},
-        }
-    }
-    given = {"CI_KIT_PYTHON": str(python), "GITHUB_EVENT_NAME": "pull_request", "GITHUB_REF": "refs/pull/1/merge"}
-    return run_step(repository.root, "run", room="selective-mutation", payload=payload, **given, **environ)
 
 
 def test_a_pull_request_that_takes_an_assertion_away_fails_on_the_right_line(

@@ -5,12 +5,13 @@ https://github.com/stryker-mutator/mutation-testing-elements/tree/master/package
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from ci_kit.selective_mutation.advice import advice
 from ci_kit.selective_mutation.judging import Judged
-from ci_kit.selective_mutation.mutants import Mutant
 
 STATUS = {
     "killed": "Killed",
@@ -20,14 +21,21 @@ STATUS = {
     "pending": "Pending",
     "error": "RuntimeError",
 }
+_LONE_RETURN = re.compile(r"\r(?!\n)")
+# To the viewer's arithmetic these end a line, to its display and to Python they do not.
+_SEPARATORS = {0x2028: "\u2424", 0x2029: "\u2424"}
 
 
 def elements(judged: Sequence[Judged]) -> dict[str, Any]:
     """The whole report. A test's id is its node id of pytest."""
     files: dict[str, Any] = {}
+    shown: dict[str, _Source] = {}
     for each in judged:
-        file = files.setdefault(each.mutant.path, {"language": "python", "source": each.mutant.original, "mutants": []})
-        file["mutants"].append(_mutant(each))
+        path = each.mutant.path
+        if path not in files:
+            shown[path] = _Source(each.mutant.original)
+            files[path] = {"language": "python", "source": shown[path].text, "mutants": []}
+        files[path]["mutants"].append(_mutant(each, shown[path]))
     tests: dict[str, dict[str, Any]] = defaultdict(dict)
     for each in judged:
         for test in dict.fromkeys([*each.verdict.tests, *filter(None, [each.verdict.killer])]):
@@ -42,14 +50,14 @@ def elements(judged: Sequence[Judged]) -> dict[str, Any]:
     }
 
 
-def _mutant(judged: Judged) -> dict[str, Any]:
+def _mutant(judged: Judged, source: _Source) -> dict[str, Any]:
     mutant, verdict = judged.mutant, judged.verdict
-    reason = verdict.detail or ("no test noticed it" if verdict.status == "survived" else "")
+    reason = verdict.detail or (advice(mutant) if judged.undetected else "")
     return {
         "id": mutant.id,
         "mutatorName": mutant.operator,
         "replacement": mutant.after,
-        "location": {"start": _place(mutant, mutant.start), "end": _place(mutant, mutant.start + len(mutant.before))},
+        "location": {"start": source.place(mutant.start), "end": source.place(mutant.start + len(mutant.before))},
         "status": STATUS[verdict.status],
         **({"statusReason": reason} if reason else {}),
         **({"coveredBy": list(verdict.tests)} if verdict.tests else {}),
@@ -59,7 +67,15 @@ def _mutant(judged: Judged) -> dict[str, Any]:
     }
 
 
-def _place(mutant: Mutant, offset: int) -> dict[str, int]:
-    """Line and column, both from 1."""
-    text = mutant.original
-    return {"line": text.count("\n", 0, offset) + 1, "column": offset - text.rfind("\n", 0, offset)}
+class _Source:
+    """A file as the viewer counts it: lines end at a line feed only, columns are units of UTF-16."""
+
+    def __init__(self, original: str) -> None:
+        # One character for one, so that offsets stay.
+        self.text = _LONE_RETURN.sub("\n", original).translate(_SEPARATORS)
+
+    def place(self, offset: int) -> dict[str, int]:
+        """Line and column, both from 1."""
+        start = self.text.rfind("\n", 0, offset) + 1
+        column = len(self.text[start:offset].encode("utf-16-le", "surrogatepass")) // 2
+        return {"line": self.text.count("\n", 0, offset) + 1, "column": column + 1}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ci_kit.markdown import cell, code, fence, text
+from ci_kit.selective_mutation.advice import advice
 from ci_kit.selective_mutation.judging import Judged, Policy
 from ci_kit.selective_mutation.result import Result
-from ci_kit.selective_mutation.wording import advice, diff, noticed
+from ci_kit.selective_mutation.wording import diff, noticed
 
 SHOWN = 20
 _TITLE = {

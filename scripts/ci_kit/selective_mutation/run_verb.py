@@ -49,6 +49,11 @@ class RunInputs:
     budget: float | None = setting(None, inputs.duration, "time for all mutants (default: configuration, else 7m)")
     pytest_args: tuple[str, ...] = setting((), inputs.lines, "more arguments of pytest, one a line")
     name: str = setting("ci", inputs.short_name, "name of this call, part of the artifact's name (default ci)")
+    html: str = setting(
+        "auto",
+        inputs.choice("auto", "true", "false"),
+        "write the HTML report; auto: when the verdict is failed, and where no pull request waits (default auto)",
+    )
     upload: bool = setting(True, inputs.boolean, "whether the action uploads the reports (default true)")
     env: str = setting("", inputs.text, "lines NAME=value of the consumer's secrets", secret=True)
 
@@ -74,7 +79,7 @@ def run(given: RunInputs, tools: Tools) -> int:
         suite = _suite(given, config, here, temp, tools)
         result = _judged(result, seen, suite, given, config, temp, tools)
     result = replace(result, seconds=tools.clock.monotonic() - started)
-    say.tell(result, temp, tools)
+    say.tell(result, temp, tools, given.html)
     if result.judged and not result.counts.valid:
         raise InfrastructureFailure(
             f"of {len(result.judged)} mutants none was judged, so nothing is known of the tests.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from ci_kit.github import Annotation, working_directory
@@ -11,22 +12,33 @@ from ci_kit.selective_mutation.elements import elements
 from ci_kit.selective_mutation.page import headline, markdown, percent, places
 from ci_kit.selective_mutation.result import ALARM_SECONDS, NAME, Result
 from ci_kit.selective_mutation.sarif import sarif
+from ci_kit.selective_mutation.viewer import wants_html, write_html
 from ci_kit.selective_mutation.wording import message
 from ci_kit.tools import Tools
 
+WAITED_FOR = frozenset({"pull_request", "pull_request_target", "merge_group"})
 
-def tell(result: Result, temp: Path, tools: Tools) -> None:
-    """Write the reports below `temp` and say what they hold."""
+
+def tell(result: Result, temp: Path, tools: Tools, html: str = "false") -> None:
+    """Write the reports below `temp` and say what they hold. `html` is `auto`, `true` or `false`."""
     workflow = tools.workflow
-    report = write_report(temp, NAME, result.as_json())
     folder = temp / "mutation"
-    write_json(folder / "mutation-elements.json", elements(result.judged))
+    found = elements(result.judged)
+    write_json(folder / "mutation-elements.json", found)
+    page = folder / "mutation.html"
+    page.unlink(missing_ok=True)
+    waits = tools.event.name in WAITED_FOR
+    if result.judged and wants_html(html, failed=result.outcome == "failed", waits=waits):
+        why = write_html(page, found, f"Mutants of {tools.event.repository or result.name}", tools)
+        result = replace(result, notes=(*result.notes, why)) if why else result
+    report = write_report(temp, NAME, result.as_json())
     write_json(folder / "mutation.sarif", sarif(result.judged, folder=working_directory(tools.environ)))
     workflow.output("verdict", result.outcome)
     workflow.output("score", "" if result.counts.score is None else str(result.counts.score))
     workflow.output("survivors", str(len(result.undetected)))
     workflow.output("report", str(report))
     workflow.output("elements", str(folder / "mutation-elements.json"))
+    workflow.output("html", str(page) if page.exists() else "")
     workflow.output("sarif", str(folder / "mutation.sarif"))
     workflow.output("artifact", f"{result.name}-mutation-a{tools.event.run_attempt}")
     for annotation in noted(result):

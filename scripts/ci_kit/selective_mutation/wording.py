@@ -1,60 +1,75 @@
-"""A mutant in words: what was changed, and what a test would have to check."""
+"""A mutant in words: what was changed, who looked and did not notice, and what a test would have to check."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ci_kit.markdown import visible
+from ci_kit.selective_mutation.advice import advice
 from ci_kit.selective_mutation.judging import Judged
 from ci_kit.selective_mutation.mutants import Mutant
 
 SHOWN_TESTS = 5
-_ADVICE = {
-    "ci-kit:drop-raise": "A test must expect this exception.",
-    "ci-kit:condition-true": "A test must take the way on which this condition is false, and check what follows.",
-    "ci-kit:condition-false": "A test must take the way on which this condition is true, and check what follows.",
-    "ci-kit:drop-decorator": "A test must check what this decorator does, such as refusing who is not logged in.",
-    "ci-kit:drop-call": "A test must check the effect of this call.",
-    "ci-kit:return-true": "A test must expect another answer than True.",
-    "ci-kit:return-none": "A test must check what is returned.",
-    "ci-kit:return-argument": "A test must check that what is returned differs from the argument.",
-    "swap-op": "A test must check the values on both sides of this operator's boundary.",
-    "number": "A test must check the value just at this limit, and the one beside it.",
-    "string": "A test must check this text.",
-    "arg-removal": "A test must depend on this argument.",
-    "assignment": "A test must depend on the value that is assigned here.",
-    "augmented-assignment": "A test must depend on the value that is assigned here.",
-    "remove-unary-ops": "A test must depend on this sign or `not`.",
-    "keywords": "A test must depend on this word.",
-}
-_OTHER = "A test must tell the two apart."
+SHOWN_LINES = 10
+SHOWN_COLUMNS = 160
 
 
 def diff(mutant: Mutant) -> str:
-    """The changed lines, before with `-` and after with `+`."""
-    before = mutant.original.split("\n")[mutant.first_line - 1 : mutant.last_line]
-    count = len(before) - mutant.before.count("\n") + mutant.after.count("\n")
-    after = mutant.source.split("\n")[mutant.first_line - 1 : mutant.first_line - 1 + max(count, 0)]
-    return "\n".join([*(f"- {line.rstrip()}" for line in before), *(f"+ {line.rstrip()}" for line in after)])
+    """The changed lines, before with `-` and after with `+`; of long lines and many lines the part around the change."""
+    source = mutant.source
+    start = mutant.original.rfind("\n", 0, mutant.start) + 1
+    end, ended = mutant.start + len(mutant.before), mutant.start + len(mutant.after)
+    before = mutant.original[start : _line_end(mutant.original, end)]
+    after = source[start : _line_end(source, ended)]
+    column = mutant.start - start
+    return "\n".join([*_marked("-", before, column), *_marked("+", after, column)])
 
 
-def advice(mutant: Mutant) -> str:
-    """One sentence."""
-    return _ADVICE.get(mutant.operator, _OTHER)
+def _line_end(text: str, offset: int) -> int:
+    found = text.find("\n", offset)
+    return len(text) if found < 0 else found
+
+
+def _marked(mark: str, text: str, column: int) -> list[str]:
+    """Every line with its mark. What is taken out whole leaves no empty line behind."""
+    lines = text.split("\n")
+    shown = [_around(line.rstrip(), column if number == 0 else 0) for number, line in enumerate(lines[:SHOWN_LINES])]
+    more = len(lines) - SHOWN_LINES
+    shown = [f"{mark} {line}" for line in shown if line]
+    return [*shown, f"{mark} … {more} more line{'s' if more > 1 else ''}"] if more > 0 else shown
+
+
+def _around(line: str, column: int) -> str:
+    """The part of a line near a column, with every character visible."""
+    if len(line) <= SHOWN_COLUMNS:
+        return visible(line.expandtabs(4))
+    start = max(0, min(column - SHOWN_COLUMNS // 4, len(line) - SHOWN_COLUMNS))
+    part = visible(line[start : start + SHOWN_COLUMNS].replace("\t", " "))
+    return ("… " if start else "") + part + (" …" if start + SHOWN_COLUMNS < len(line) else "")
 
 
 def noticed(judged: Judged) -> str:
     """Who looked and did not notice."""
     tests = judged.verdict.tests
     if judged.verdict.status == "no-coverage":
-        return "No test runs this line."
+        return "No test runs this code."
     if not tests:
-        return "The tests that run this line do not notice."
+        return "The tests that run this code do not notice."
+    if len(tests) == 1:
+        return f"One test runs this code and does not notice: {_named(tests)}."
+    return f"{len(tests)} tests run this code and do not notice: {_named(tests)}."
+
+
+def _named(tests: Sequence[str]) -> str:
     more = f" and {len(tests) - SHOWN_TESTS} more" if len(tests) > SHOWN_TESTS else ""
-    which = "This test ran and did" if len(tests) == 1 else f"{len(tests)} tests ran and did"
-    return f"{which} not notice: {', '.join(tests[:SHOWN_TESTS])}{more}."
+    return ", ".join(visible(test) for test in tests[:SHOWN_TESTS]) + more
 
 
 def message(judged: Judged) -> str:
     """Everything about one mutant that no test noticed."""
-    weakened = ["The tests before this change noticed it."] if judged.weakened else []
-    inside = f" in {judged.mutant.function}" if judged.mutant.function else ""
-    head = f"Nobody notices this change{inside} ({judged.mutant.operator}):"
-    return "\n".join([head, diff(judged.mutant), noticed(judged), *weakened, advice(judged.mutant)])
+    mutant = judged.mutant
+    inside = f" in {mutant.function}" if mutant.function else ""
+    lines = [f"No test notices this change{inside} ({mutant.operator}):", diff(mutant), noticed(judged)]
+    if judged.weakened:
+        lines.append("The tests before this change noticed it.")
+    return "\n".join([*lines, advice(mutant)])
