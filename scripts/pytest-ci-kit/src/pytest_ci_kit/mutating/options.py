@@ -17,9 +17,14 @@ _OVERRULING = {
 }
 
 
+# A worker has the installed packages before pytest starts, and some of them import a plug-in's. That its assertions are not
+# rewritten then changes messages only, but with `filterwarnings = error` nothing would be judged.
+_EARLY = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
+
+
 def arguments(task: Mapping[str, Any], paths: List[str], *, stop: bool) -> List[str]:
     """`paths` are test files from the project's folder; none means what the consumer's settings say."""
-    found = [*task["arguments"], "--tb=native"]
+    found = [*task["arguments"], "--tb=native", *_EARLY]
     found += [f"--maxfail={1 if stop else 0}", f"--rootdir={task['root']}"] if task.get("root") else []
     for module, words in _OVERRULING.items():
         if find_spec(module) is not None:
