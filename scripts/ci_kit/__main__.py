@@ -24,7 +24,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "setup-and-cache": ("resolve", "install"),
     "test": ("run", "wait"),
     "coverage-combine": ("combine",),
-    "selective-mutation": ("run",),
+    "selective-mutation": ("run", "merge"),
     "pipeline": ("plan", "lint", "gate"),
     "act": ("run",),
 }

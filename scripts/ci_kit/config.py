@@ -111,13 +111,28 @@ class Coverage:
 
 
 @dataclass(frozen=True)
+class MutationPolicy:
+    """What holds for the files of a pattern: the least score in percent (None: any), and whether new survivors fail."""
+
+    min_score: float | None = None
+    new_survivors: Literal["forbid", "report"] = "report"
+
+
+@dataclass(frozen=True)
 class Mutation:
-    """Where and how long mutants are tried; `policies` maps a pattern to its least score in percent."""
+    """Where and how long mutants are tried; `policies` by pattern of files.
+
+    `released` are patterns of files that are no longer security-critical, each with its reason. `ratchet` says whether
+    the score of a security-critical file may fall. One run is at most `max_shards` jobs.
+    """
 
     critical: tuple[str, ...] = ()
     label: str = "mutation-test"
     budget_seconds: float = 420.0
-    policies: Mapping[str, float] = field(default_factory=dict)
+    policies: Mapping[str, MutationPolicy] = field(default_factory=dict)
+    released: Mapping[str, str] = field(default_factory=dict)
+    ratchet: Literal["hold", "report"] = "hold"
+    max_shards: int = 8
 
 
 @dataclass(frozen=True)
@@ -249,7 +264,10 @@ def _build(name: str, data: Mapping[str, Any]) -> Config:
             critical=tuple(mutation.get("critical", ())),
             label=mutation.get("label", default_mutation.label),
             budget_seconds=duration(mutation["budget"]) if "budget" in mutation else default_mutation.budget_seconds,
-            policies={pattern: float(policy["min-score"]) for pattern, policy in mutation.get("policies", {}).items()},
+            policies={pattern: _policy(policy) for pattern, policy in mutation.get("policies", {}).items()},
+            released=dict(mutation.get("released", NOTHING)),
+            ratchet=mutation.get("ratchet", default_mutation.ratchet),
+            max_shards=int(mutation.get("max-shards", default_mutation.max_shards)),
         ),
         required_secrets=tuple((data.get("secrets") or NOTHING).get("required", ())),
         history=data.get("history", "cache"),
@@ -283,6 +301,14 @@ def _tier(data: Mapping[str, Any]) -> Tier:
         services={name: build_service(service) for name, service in data.get("services", NOTHING).items()},
         target_seconds=duration(data["target"]) if "target" in data else Tier.target_seconds,
         max_shards=int(data.get("max-shards", Tier.max_shards)),
+    )
+
+
+def _policy(data: Mapping[str, Any]) -> MutationPolicy:
+    default = MutationPolicy()
+    return MutationPolicy(
+        float(data["min-score"]) if "min-score" in data else default.min_score,
+        data.get("new-survivors", default.new_survivors),
     )
 
 

@@ -29,7 +29,8 @@ SHOWN = 3
 
 @dataclass(frozen=True)
 class Decision:
-    """`targets` are the patterns of security-critical files; `proposed`: nothing is configured, these are the kit's own.
+    """`targets` are the patterns of security-critical files, those that are let go with a `!` in front; `proposed`: nothing is
+    configured, these are the kit's own.
 
     `tests` are the changed tests that speak of such files. `reason` is a sentence.
     """
@@ -50,15 +51,17 @@ def decide(
     *,
     tests: Collection[str] = (),
     files: Collection[str] | None = None,
+    kept: Collection[str] = (),
 ) -> Decision:
     """`kind` is one of the three depths, `changed` the paths that the change touches, deleted ones too (None: unknown).
 
     `tests` are those of them that use security-critical code (`critical_tests`). A pull request runs the changed lines when it
     touches that code or its tests, and all of that code when it has the label. The default branch runs all of it, unless
     the push is known to touch none of that code, no test that uses it, no conftest.py and nothing that is installed.
-    `files` are all of the repository (None: unknown): where none is critical, nothing runs.
+    `files` are all of the repository (None: unknown): where none is critical, nothing runs. `kept` are patterns of files
+    that were security-critical before: only `settings.released` lets go of them.
     """
-    targets = settings.critical or PROPOSED
+    targets = targets_of(settings, kept)
     touched = tuple(sorted(path for path in changed or () if is_critical(path, targets)))
     found = tuple(sorted(tests))
 
@@ -94,9 +97,20 @@ def decide(
     )
 
 
+def targets_of(settings: Mutation, kept: Collection[str] = ()) -> tuple[str, ...]:
+    """The patterns of security-critical files; those behind a `!` are let go, whatever else means them."""
+    listed = settings.critical or PROPOSED
+    more = (pattern for pattern in kept if pattern not in listed)
+    return (*listed, *more, *(f"!{pattern}" for pattern in settings.released))
+
+
 def is_critical(path: str, targets: Collection[str]) -> bool:
-    """Whether a path is security-critical: a Python file, no test, that one of the patterns means."""
-    return path.endswith(".py") and not is_test(path) and any(matches(pattern, path) for pattern in targets)
+    """Whether a path is security-critical: a Python file, no test, that a pattern means and none lets go."""
+    if not path.endswith(".py") or is_test(path):
+        return False
+    released = (pattern[1:] for pattern in targets if pattern.startswith("!"))
+    listed = (pattern for pattern in targets if not pattern.startswith("!"))
+    return any(matches(pattern, path) for pattern in listed) and not any(matches(each, path) for each in released)
 
 
 def is_test(path: str) -> bool:
@@ -157,6 +171,6 @@ def _modules(text: str) -> Iterator[str]:
 def _namesake(path: str, targets: Collection[str]) -> Iterator[str]:
     stem = PurePosixPath(path).stem
     for target in targets:
-        wanted = PurePosixPath(target).stem
+        wanted = "" if target.startswith("!") else PurePosixPath(target).stem
         if wanted.isidentifier() and stem in {f"test_{wanted}", f"{wanted}_test"}:
             yield target

@@ -159,7 +159,8 @@ def test_the_pipeline_asks_for_reading_only() -> None:
 def test_the_gate_needs_every_other_job_and_always_runs() -> None:
     jobs = {job.id: job for job in pipeline().jobs if job.needs.isdisjoint({"gate"})}
     gate = jobs.pop("gate")
-    assert jobs.pop("mutation").needs == {"plan", "test"}, "it is a check of its own, and never in the gate's way"
+    assert jobs.pop("mutate").needs == {"plan", "test"}, "mutants are a check of their own, and never in the gate's way"
+    assert jobs.pop("mutation").needs == {"plan", "test", "mutate"}
     assert gate.needs == jobs.keys()
     assert gate.data["if"] == "always()"
     (judge,) = (step for step in gate.steps if (step.data.get("with") or {}).get("verb") == "gate")
@@ -192,10 +193,50 @@ def test_what_comes_behind_the_gate_has_no_say() -> None:
 def test_every_job_that_a_plan_announces_exists_and_obeys_it(tmp_path: Path) -> None:
     announced = plan_of_the_example(tmp_path)["jobs"]
     jobs = {job.id: job for job in pipeline().jobs}
-    assert set(announced) == jobs.keys() - {"plan", "gate", "mutation", *behind_the_gate()}
-    for name in [*announced, "mutation"]:
+    assert set(announced) == jobs.keys() - {"plan", "gate", "mutate", "mutation", *behind_the_gate()}
+    for name in [*announced, "mutate"]:
         assert jobs[name].data["if"] == f"needs.plan.outputs.{name} == 'true'"
         assert name in jobs["plan"].data["outputs"]
+    # It is not skipped with the job of the shares, which is only there where one job would take too long.
+    asked = "!cancelled() && needs.plan.outputs.mutation == 'true' && needs.test.result == 'success'"
+    assert jobs["mutation"].data["if"] == asked
+    assert "mutation" in jobs["plan"].data["outputs"]
+
+
+def test_one_job_tries_and_judges_the_mutants_or_several_try_and_one_judges() -> None:
+    """Where one job is enough, no second one waits for it; where shares are tried, the plan's list says which."""
+    jobs = {job.id: job for job in pipeline().jobs}
+    many, one = "needs.plan.outputs.mutate == 'true'", "needs.plan.outputs.mutate != 'true'"
+    actions = {
+        job: [step.data for step in jobs[job].steps if step.uses == "$/actions/selective-mutation"]
+        for job in ("mutate", "mutation")
+    }
+    (share,) = actions["mutate"]
+    alone, merge = actions["mutation"]
+    assert (alone["if"], merge["if"], merge["with"]["verb"]) == (one, many, "merge")
+    assert share["with"] == {**alone["with"], "shard": "${{ matrix.shard }}"}
+    assert share["with"]["plan"] == merge["with"]["plan"] == "${{ runner.temp }}/ci-kit/plan/mutation-plan.json"
+    assert jobs["mutate"].data["strategy"]["fail-fast"] is False
+    conditional = {step.data["name"]: step.data.get("if") for step in jobs["mutation"].steps}
+    assert (conditional["Set up"], conditional["Download the shares"]) == (one, many)
+
+
+def test_what_mutants_tell_is_restored_where_it_is_saved_and_saved_by_no_pull_request() -> None:
+    caches = [
+        (step.uses.partition("@")[0], step.data)
+        for file in all_files()
+        for step in file.steps
+        if "mutation-history" in json.dumps(step.data) and step.uses.startswith("actions/cache/")
+    ]
+    assert sorted(name for name, _ in caches) == ["actions/cache/restore"] * 2 + ["actions/cache/save"]
+    [saved] = [data for name, data in caches if name == "actions/cache/save"]
+    assert saved["if"] == (
+        "always() && steps.run.outputs.state != '' && !startsWith(github.event_name, 'pull_request')"
+    )
+    for name, data in caches:
+        assert data["continue-on-error"] is True
+        assert {key: data["with"][key] for key in ("path", "key")} == saved["with"]
+        assert ("restore-keys" in data["with"]) == (name == "actions/cache/restore")
 
 
 def test_the_plan_sets_every_output_of_its_job(tmp_path: Path) -> None:
@@ -296,7 +337,11 @@ def test_who_writes_the_history_waits_for_the_others_and_reads_the_newest_first(
         use: [step["with"] for step in steps if step.get("uses", "").startswith(f"actions/cache/{use}@")]
         for use, steps in (("restore", gate), ("save", gate))
     }
-    (planned,) = (step.data["with"] for step in jobs["plan"].steps if step.uses.startswith("actions/cache/restore@"))
+    (planned,) = (
+        step.data["with"]
+        for step in jobs["plan"].steps
+        if step.uses.startswith("actions/cache/restore@") and step.data["with"]["path"].endswith("/history")
+    )
     [restored], [saved] = caches["restore"], caches["save"]
     assert restored == planned
     assert restored | saved == restored

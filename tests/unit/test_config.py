@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ci_kit.config import Component, Config, Depth, Tier, load_config
+from ci_kit.config import Component, Config, Depth, MutationPolicy, Tier, load_config
 from ci_kit.errors import CallerMistake
 from ci_kit.service import Service
 
@@ -27,7 +27,7 @@ depth:
 test: {scope: file, workers: 4, reruns: 0, maxfail: 0, random-order: false, select: all, timeout: 1h5m, quarantine: q.yml}
 gates: {pass-rate: 99.5%, flake-rate: 0%, duration: {pull-request: 90s, tiers: {unit: 1m}}, ignored-tests: 0}
 coverage: {total: 85, components: {core: {paths: ["src/core/**"], min: 95}}, patch: 90, file-floor: 10.5, regression: forbid, regression-tolerance: 3, source: [src]}
-mutation: {critical: ["app/core/jwt.py"], label: mutate, budget: 7m, policies: {"app/core/**": {min-score: 90}}}
+mutation: {critical: ["app/core/jwt.py"], label: mutate, budget: 7m, policies: {"app/core/**": {min-score: 90}, "app/**": {new-survivors: forbid}}, released: {"app/core/version.py": "only a number"}, ratchet: report, max-shards: 3}
 secrets: {required: [JWT_SECRET_KEY]}
 history: branch
 """
@@ -97,7 +97,12 @@ def test_every_key_arrives(tmp_path: Path) -> None:
         "mutate",
         420.0,
     )
-    assert found.mutation.policies == {"app/core/**": 90.0}
+    assert found.mutation.policies == {
+        "app/core/**": MutationPolicy(90.0),
+        "app/**": MutationPolicy(new_survivors="forbid"),
+    }
+    assert found.mutation.released == {"app/core/version.py": "only a number"}
+    assert (found.mutation.ratchet, found.mutation.max_shards) == ("report", 3)
     assert (found.required_secrets, found.history) == (("JWT_SECRET_KEY",), "branch")
 
 

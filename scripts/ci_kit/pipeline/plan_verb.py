@@ -17,15 +17,14 @@ from ci_kit.history import NAME, History, read_history
 from ci_kit.inputs import setting
 from ci_kit.machine import cores
 from ci_kit.markdown import text
-from ci_kit.mutation_decision import Decision
 from ci_kit.pipeline import mapping, planning
 from ci_kit.pipeline.interpreters import is_here
 from ci_kit.pipeline.limits import limits_of
+from ci_kit.pipeline.mutants import Mutants, mutants_outputs, plan_mutants
 from ci_kit.plan import AFTER, FIRST, Plan, write_plan
 from ci_kit.project import newest, read_project
 from ci_kit.pytest_config import read_pytest_config
 from ci_kit.report import report_folder
-from ci_kit.selective_mutation.look import look
 from ci_kit.shard_count import Terms, overhead_seconds, speed_of
 from ci_kit.tier_plan import TierFiles, find_tier
 from ci_kit.tools import Tools
@@ -65,7 +64,7 @@ def run(given: PlanInputs, tools: Tools) -> int:
         history=note or _leaned_on(found, history),
     )
     plan = replace(plan, started=job_started(tools.environ, tools.clock.now()).isoformat(timespec="seconds"))
-    mutants = None if given.single else look(root, config.mutation, tools).decision
+    mutants = Mutants() if given.single else plan_mutants(config, given.name, root, tools)
     outputs = _outputs(plan, config, tools, mutants)
     if not given.single:  # there, no other job needs them
         secret_env.check_outputs(outputs, tools.environ)
@@ -82,6 +81,7 @@ def run(given: PlanInputs, tools: Tools) -> int:
         test_files=held | frozenset(everything),
     )
     parts = [path, write_choice(folder, choice), *([_beside(folder, remembered)] if note is None else [])]
+    parts += mutants.files(folder)
     said = {"plan": str(path), "files": "\n".join(map(str, parts)), "billed-minutes": str(plan.billed_minutes)}
     for output, value in {**said, **outputs}.items():
         tools.workflow.output(output, value)
@@ -122,7 +122,7 @@ def _find(root: Path, config: Config, tiers: tuple[Tier, ...], history: History)
     return found
 
 
-def _outputs(plan: Plan, config: Config, tools: Tools, mutants: Decision | None) -> dict[str, str]:
+def _outputs(plan: Plan, config: Config, tools: Tools, mutants: Mutants) -> dict[str, str]:
     """What other jobs learn of the plan."""
     limits, python = limits_of(config.test.timeout_seconds), newest(plan.pythons)
     return {
@@ -137,8 +137,7 @@ def _outputs(plan: Plan, config: Config, tools: Tools, mutants: Decision | None)
         "test-minutes": str(limits.step),
         "job-minutes": str(limits.job),
         "fetch-depth": str(planning.fetch_depth(config, tools.event)),
-        "mutation": "true" if mutants and mutants.run else "false",
-        "mutation-reason": mutants.reason if mutants else "A single job tries no mutants.",
+        **mutants_outputs(mutants),
         "keeps-history": "true" if planning.keeps_history(config, tools.event) else "false",
     }
 
@@ -150,7 +149,7 @@ def _say(
     choice: TestChoice,
     config: Config,
     tools: Tools,
-    mutants: Decision | None,
+    mutants: Mutants,
 ) -> None:
     rows = []
     for tier, one in zip(plan.tiers, found, strict=True):
@@ -176,8 +175,7 @@ def _say(
     ]
     if config.history == "branch":
         notes.append("`history: branch` is without effect in this version: the history is kept in the cache.")
-    if mutants:
-        notes.append(f"Mutants {'are' if mutants.run else 'are not'} part of this run. {mutants.reason}")
+    notes += mutants.notes()
     notes += filter(None, (choice.sentence(tier.name) for tier in plan.tiers))
     if left_out:
         shown = ", ".join(left_out[:5]) + (f" and {len(left_out) - 5} more" if len(left_out) > 5 else "")

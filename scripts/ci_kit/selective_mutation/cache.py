@@ -8,7 +8,6 @@ file but tests, and what is installed. `error`, `pending` and `no-coverage` are 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,11 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from ci_kit import report
+from ci_kit.selective_mutation.cache_check import is_covering, is_entry
 from ci_kit.selective_mutation.covering import Covering
 from ci_kit.selective_mutation.mutants import Mutant
+from ci_kit.selective_mutation.reading import read_json
 from ci_kit.selective_mutation.verdicts import Verdict
 
 SCHEMA = "ci-kit/mutation-cache/1"
+MOST_BYTES = 500_000_000
 ENGINE = "ci-kit 1, mutmut 3.8.1"  # raise it when verdicts or their making change
 
 
@@ -60,13 +62,14 @@ class Cache:
     def read(cls, path: Path | None) -> Cache:
         """An absent or broken file is an empty cache: it costs time, never a wrong verdict."""
         try:
-            data = json.loads(path.read_text(encoding="utf-8")) if path else {}
-        except (OSError, ValueError):
+            data = read_json(path, MOST_BYTES) if path else None
+        except (OSError, ValueError, RecursionError):
             return cls()
         if not isinstance(data, dict) or data.get("schema") != SCHEMA or not isinstance(data.get("entries"), dict):
             return cls()
+        entries = {key: entry for key, entry in data["entries"].items() if is_entry(entry)}
         covering = data.get("covering")
-        return cls(data["entries"], covering if isinstance(covering, dict) else None)
+        return cls(entries, covering if is_covering(covering) else None)
 
     def write(self, path: Path) -> None:
         """As a whole or not at all."""

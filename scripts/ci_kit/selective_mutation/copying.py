@@ -69,6 +69,13 @@ def read_tree(project: Path, tools: Tools) -> Tree:
     return Tree(top, project.relative_to(top).as_posix(), tuple(sorted(there)))
 
 
+def project_files(project: Path, tools: Tools) -> list[str]:
+    """The names of the project's files, from its folder."""
+    tree = read_tree(project, tools)
+    prefix = "" if tree.inside == "." else f"{tree.inside}/"
+    return [name.removeprefix(prefix) for name in tree.names if name.startswith(prefix)]
+
+
 def _listed(top: Path, folder: str, tools: Tools, *options: str) -> Iterator[str]:
     """A folder with more names than a runner keeps of a program's output is asked about piece by piece."""
     out = _git(top, tools, "ls-files", "-z", *options, "--", f":(literal){folder}") or ""

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ci_kit.config import MutationPolicy
 from ci_kit.patterns import matches
 from ci_kit.selective_mutation.mutants import Mutant
 from ci_kit.selective_mutation.verdicts import Status, Verdict
@@ -15,11 +16,15 @@ STATUSES: tuple[Status, ...] = ("killed", "timeout", "survived", "no-coverage", 
 
 @dataclass(frozen=True)
 class Judged:
-    """One mutant and its verdict. `weakened`: the tests of the base notice it, those of the change do not any more."""
+    """One mutant and its verdict. `weakened`: the tests of the base notice it, those of the change do not any more.
+
+    `new`: it survives here and not on the default branch.
+    """
 
     mutant: Mutant
     verdict: Verdict
     weakened: bool = False
+    new: bool = False
 
     @property
     def undetected(self) -> bool:
@@ -62,27 +67,38 @@ class Counts:
 
 @dataclass(frozen=True)
 class Policy:
-    """The least score of the files that a pattern means. Without any mutant there it is met."""
+    """What holds for the files that a pattern means. Without any mutant there it is met.
+
+    `min_score` None: any score will do. `new` is how many survivors are new, None where that is not known; they matter
+    when the policy `forbids_new` ones.
+    """
 
     pattern: str
-    min_score: float
+    min_score: float | None
     counts: Counts
+    forbids_new: bool = False
+    new: int | None = None
+
+    @property
+    def reached(self) -> bool:
+        """The score is. Mutants of which none was judged reach none."""
+        if not self.counts.total:
+            return True
+        return self.counts.valid > 0 and self.counts.detected * 100 >= (self.min_score or 0) * self.counts.valid
 
     @property
     def passed(self) -> bool:
-        """Mutants of which none was judged do not pass."""
-        if not self.counts.total:
-            return True
-        return self.counts.valid > 0 and self.counts.detected * 100 >= self.min_score * self.counts.valid
+        """All of it holds, as far as it can be told."""
+        return self.reached and not (self.forbids_new and self.new)
 
 
-def judge(judged: Sequence[Judged], policies: Mapping[str, float]) -> tuple[Policy, ...]:
-    """Each policy with the mutants of its files; a file may count for several."""
-    return tuple(
-        Policy(
-            pattern,
-            least,
-            Counts.of_verdicts(each.verdict for each in judged if matches(pattern, each.mutant.path)),
-        )
-        for pattern, least in policies.items()
-    )
+def judge(judged: Sequence[Judged], policies: Mapping[str, MutationPolicy], *, compared: bool) -> tuple[Policy, ...]:
+    """Each policy with the mutants of its files; a file may count for several. `compared`: what is new is known."""
+
+    def one(pattern: str, policy: MutationPolicy) -> Policy:
+        mine = [each for each in judged if matches(pattern, each.mutant.path)]
+        counts = Counts.of_verdicts(each.verdict for each in mine)
+        new = sum(each.new for each in mine) if compared else None
+        return Policy(pattern, policy.min_score, counts, policy.new_survivors == "forbid", new)
+
+    return tuple(one(pattern, policy) for pattern, policy in policies.items())

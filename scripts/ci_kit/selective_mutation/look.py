@@ -10,8 +10,10 @@ from pathlib import Path
 from ci_kit.base import Base, NoBase, find_base
 from ci_kit.changes import FileChange, read_changes, read_names
 from ci_kit.config import Mutation
-from ci_kit.mutation_decision import PROPOSED, Decision, critical_tests, decide, is_test
+from ci_kit.mutation_decision import Decision, critical_tests, decide, is_test, targets_of
 from ci_kit.process import TAIL_BYTES
+from ci_kit.selective_mutation.ratchet import Kept, kept
+from ci_kit.selective_mutation.records import Records
 from ci_kit.tools import Tools
 
 
@@ -19,6 +21,7 @@ from ci_kit.tools import Tools
 class Look:
     """`files` are the changes by path, `deleted` the paths that are no longer here. `used` are the security-critical
     paths or patterns by changed test that uses them. Where no base is known, all is empty and `base` says why.
+    `kept` is what earlier runs had as security-critical.
     """
 
     decision: Decision
@@ -26,9 +29,15 @@ class Look:
     files: Mapping[str, FileChange] = field(default_factory=dict)
     deleted: tuple[str, ...] = ()
     used: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    kept: Kept = field(default_factory=Kept)
+
+    @property
+    def renamed(self) -> Mapping[str, str]:
+        """Old names by new ones."""
+        return {name: old for name, each in self.files.items() if (old := each.old_path) is not None and old != name}
 
 
-def look(here: Path, settings: Mutation, tools: Tools, asked: str = "") -> Look:
+def look(here: Path, settings: Mutation, tools: Tools, records: Records, asked: str = "") -> Look:
     """Decide for the checkout in `here`; `asked` is the commit or branch that the change is counted from."""
     event = tools.event
     before = str(event.payload.get("before") or "") if event.name == "push" else ""
@@ -37,13 +46,25 @@ def look(here: Path, settings: Mutation, tools: Tools, asked: str = "") -> Look:
     base = find_base(here, tools, asked or None)
     files = _files(here, tools)
     if isinstance(base, NoBase):
-        return Look(decide(event.kind, event.labels, None, settings, files=files), base)
+        stays = _kept(here, records, {}, settings)
+        decision = decide(event.kind, event.labels, None, settings, files=files, kept=stays.patterns)
+        return Look(decision, base, kept=stays)
     names = read_names(here, base.commit, tools)
+    changes = read_changes(here, base.commit, tools)
+    stays = _kept(here, records, changes, settings)
     texts = {name: _text(here / name) for name in names if name.endswith(".py") and is_test(name)}
-    used = critical_tests(texts, settings.critical or PROPOSED)
-    decision = decide(event.kind, event.labels, names, settings, tests=used, files=files and [*files, *names])
+    used = critical_tests(texts, targets_of(settings, stays.patterns))
+    every = files and [*files, *names]
+    decision = decide(event.kind, event.labels, names, settings, tests=used, files=every, kept=stays.patterns)
     deleted = tuple(name for name in names if not (here / name).exists())
-    return Look(decision, base, read_changes(here, base.commit, tools), deleted, used)
+    return Look(decision, base, changes, deleted, used, stays)
+
+
+def _kept(here: Path, records: Records, changes: Mapping[str, FileChange], settings: Mutation) -> Kept:
+    if settings.ratchet != "hold":
+        return Kept()
+    renamed = {old: name for name, each in changes.items() if (old := each.old_path) is not None and old != name}
+    return kept(records.newest, here, renamed)
 
 
 def _files(here: Path, tools: Tools) -> list[str] | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ci_kit.markdown import cell, code, fence, text
 from ci_kit.selective_mutation.advice import advice
+from ci_kit.selective_mutation.history_page import history
 from ci_kit.selective_mutation.judging import Judged, Policy
 from ci_kit.selective_mutation.result import Result
 from ci_kit.selective_mutation.wording import diff, noticed
@@ -49,7 +50,14 @@ def markdown(result: Result) -> str:
         lines += ["", *_scope(result)]
     if result.judged:
         lines += ["", *_numbers(result)]
-    for part in (_policies(result.policies), _without(result), _survivors(result.undetected), _costs(result)):
+    parts = (
+        _policies(result.policies),
+        history(result),
+        _without(result),
+        _survivors(result.undetected),
+        _costs(result),
+    )
+    for part in parts:
         found = list(part)
         lines += ["", *found] if found else []
     for note in result.notes:
@@ -74,16 +82,18 @@ def _numbers(result: Result) -> Iterator[str]:
 def _policies(policies: Sequence[Policy]) -> Iterator[str]:
     if not policies:
         return
-    yield "| policy | least score | score | |"
-    yield "|---|--:|--:|---|"
+    yield "| policy | least score | score | new survivors | |"
+    yield "|---|--:|--:|--:|---|"
     for policy in policies:
         said = "met" if policy.passed else "**not met**"
         if not policy.counts.total:
             said = "no mutants there"
         elif not policy.counts.valid:
             said = "**none was judged**"
-        score = percent(policy.counts.score)
-        yield f"| {code(policy.pattern)} | {policy.min_score:g} % | {score} | {said} |"
+        least = "" if policy.min_score is None else f"{policy.min_score:g} %"
+        new = "not known" if policy.new is None else str(policy.new)
+        new += " (none may be)" if policy.forbids_new else ""
+        yield f"| {code(policy.pattern)} | {least} | {percent(policy.counts.score)} | {new} | {said} |"
 
 
 def _without(result: Result) -> Iterator[str]:

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ci_kit.mutation_decision import Decision
+from ci_kit.selective_mutation.before import Compared
 from ci_kit.selective_mutation.budget import Cost
 from ci_kit.selective_mutation.judging import Counts, Judged, Policy
 from ci_kit.selective_mutation.mutants import Generated
+from ci_kit.selective_mutation.ratchet import Hold
+from ci_kit.trend import Point
 
 NAME = "selective-mutation"
 ALARM_SECONDS = 600.0
@@ -20,7 +23,8 @@ NONE = Generated((), {}, ())
 class Result:
     """`unmutated` are changed security-critical lines for which no mutant exists, as (path, first line, last line).
 
-    `interrupted`: the run was ended from outside, and this is what there was until then.
+    `interrupted`: the run was ended from outside, and this is what there was until then. `points` are the scores of earlier
+    runs and of this one, oldest first.
     """
 
     name: str
@@ -33,6 +37,8 @@ class Result:
     costliest: tuple[Cost, ...] = ()
     seconds: float = 0.0
     interrupted: bool = False
+    compared: Compared | None = None
+    points: tuple[Point, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -58,6 +64,11 @@ class Result:
         return tuple(policy for policy in self.policies if not policy.passed)
 
     @property
+    def fallen(self) -> tuple[Hold, ...]:
+        """The files whose score is less than it was."""
+        return tuple(hold for hold in (self.compared.holds if self.compared else ()) if hold.state == "fallen")
+
+    @property
     def outcome(self) -> Outcome:
         """`nothing`: there was nothing to mutate, which is neutral."""
         if not self.decision.run:
@@ -66,7 +77,7 @@ class Result:
             return "interrupted"
         if not self.judged:
             return "nothing"
-        return "failed" if self.failed or self.weakened else "passed"
+        return "failed" if self.failed or self.weakened or self.fallen else "passed"
 
     @property
     def too_long(self) -> bool:
@@ -92,10 +103,14 @@ class Result:
                     "min-score": policy.min_score,
                     "score": policy.counts.score,
                     "counts": dict(policy.counts.of),
+                    "new-survivors": policy.new,
+                    "forbids-new": policy.forbids_new,
                     "passed": policy.passed,
                 }
                 for policy in self.policies
             ],
+            "baseline": None if self.compared is None else _baseline(self.compared),
+            "trend": [{"commit": point.commit, "score": point.hundredths / 100} for point in self.points],
             "mutants": [_mutant(each) for each in self.judged],
             "without-mutant": [
                 {"path": path, "first-line": first, "last-line": last} for path, first, last in self.unmutated
@@ -134,4 +149,17 @@ def _mutant(judged: Judged) -> dict[str, Any]:
         "how": verdict.how,
         "detail": verdict.detail,
         "weakened": judged.weakened,
+        "new": judged.new,
+    }
+
+
+def _baseline(compared: Compared) -> dict[str, Any]:
+    return {
+        "commit": compared.before.record.commit if compared.before.record else None,
+        "how": compared.before.how,
+        "new-survivors": None if compared.new is None else len(compared.new),
+        "ratchet": [
+            {"path": hold.path, "was": hold.was, "now": hold.now, "state": hold.state, "why": hold.why}
+            for hold in compared.holds
+        ],
     }

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ci_kit.github import Annotation, working_directory
+from ci_kit.inputs import Shard
+from ci_kit.markdown import text
+from ci_kit.patterns import matches
 from ci_kit.report import write_json, write_report
 from ci_kit.selective_mutation.elements import elements
+from ci_kit.selective_mutation.history_page import compared_with, fallen
+from ci_kit.selective_mutation.judging import Counts, Judged, Policy
 from ci_kit.selective_mutation.page import headline, markdown, percent, places
 from ci_kit.selective_mutation.result import ALARM_SECONDS, NAME, Result
 from ci_kit.selective_mutation.sarif import sarif
+from ci_kit.selective_mutation.shard import Tried, artifact
 from ci_kit.selective_mutation.viewer import wants_html, write_html
 from ci_kit.selective_mutation.wording import message
 from ci_kit.tools import Tools
@@ -41,6 +47,8 @@ def tell(result: Result, temp: Path, tools: Tools, html: str = "false") -> None:
     workflow.output("html", str(page) if page.exists() else "")
     workflow.output("sarif", str(folder / "mutation.sarif"))
     workflow.output("artifact", f"{result.name}-mutation-a{tools.event.run_attempt}")
+    files = (report, *(folder / name for name in ("mutation-elements.json", "mutation.html", "mutation.sarif")))
+    workflow.output("files", "\n".join(str(path) for path in files if path.exists()))
     for annotation in noted(result):
         workflow.annotate(annotation)
     workflow.summary(markdown(result))
@@ -49,21 +57,48 @@ def tell(result: Result, temp: Path, tools: Tools, html: str = "false") -> None:
         workflow.log(f"note: {note}")
 
 
+def delivered(files: Sequence[Path], shard: Shard, tried: Tried, name: str, tools: Tools) -> None:
+    """A share of the mutants: where it is, and how it went."""
+    workflow = tools.workflow
+    workflow.output("files", "\n".join(map(str, files)))
+    workflow.output("artifact", artifact(name, shard, tools.event.run_attempt))
+    counts = Counts.of_verdicts(each.verdict for each in tried.judged)
+    said = ", ".join(f"{count} {status}" for status, count in counts.of.items() if count) or "no mutants"
+    workflow.summary(f"### Share {shard} of the mutants\n\n{text(said)}. The job `mutation` judges them.")
+    workflow.log(f"Share {shard} of the mutants: {said}.")
+    for note in tried.notes:
+        workflow.log(f"note: {note}")
+
+
+def missed(policy: Policy) -> str:
+    """Why a policy is not met."""
+    if policy.counts.total and not policy.counts.valid:
+        return f"Of {policy.counts.total} mutants of {policy.pattern} none was judged."
+    if not policy.reached:
+        return f"The mutation score of {policy.pattern} is {percent(policy.counts.score)}, less than {policy.min_score:g} %."
+    return f"{policy.new} mutants of {policy.pattern} survive here and not on the default branch."
+
+
+def forbids_new(result: Result, judged: Judged) -> bool:
+    """Whether a policy wants no new survivor in this file."""
+    return any(policy.forbids_new and matches(policy.pattern, judged.mutant.path) for policy in result.policies)
+
+
 def noted(result: Result) -> Iterator[Annotation]:
     """What fails, then what nobody looks at, then what survived, then what takes too long."""
     for policy in result.failed:
-        score = percent(policy.counts.score)
-        said = f"The mutation score of {policy.pattern} is {score}, less than {policy.min_score:g} %."
-        if not policy.counts.valid:
-            said = f"Of {policy.counts.total} mutants of {policy.pattern} none was judged."
-        yield Annotation("error", said, title="mutation policy")
+        yield Annotation("error", missed(policy), title="mutation policy")
+    for hold in result.fallen:
+        yield Annotation("error", fallen(hold), hold.path, title="mutation score has fallen")
+    if result.compared and result.compared.new is None and any(policy.forbids_new for policy in result.policies):
+        yield Annotation("warning", compared_with(result.compared), title="mutation policy")
     for place, (path, first, last) in zip(places(result.unmutated), result.unmutated, strict=True):
         said = f"This security-critical code ({place}) was changed, and no mutant of it exists: look at its tests yourself."
         yield Annotation("warning", said, path, first, title="no mutant", end_line=last)
     for each in result.undetected:
         mutant = each.mutant
         yield Annotation(
-            "error" if each.weakened else "warning",
+            "error" if each.weakened or (each.new and forbids_new(result, each)) else "warning",
             message(each),
             mutant.path,
             mutant.first_line,
