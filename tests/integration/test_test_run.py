@@ -431,6 +431,7 @@ def test_mistakes_of_the_caller(consumer: Callable[..., Consumer], tmp_path: Pat
         ("--shard", "3/2"): "input shard",
         ("--workers", "many"): "input workers",
         ("--config", "nothing.yml"): "input config",
+        ("--plan", "nothing.json"): "input plan: there is no file",
     }.items():
         ran = here.run(*options)
         assert (ran.code, said in ran.log) == (2, True), ran.log

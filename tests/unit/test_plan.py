@@ -11,7 +11,7 @@ from ci_kit.discovery import TestFile
 from ci_kit.errors import CallerMistake, InfrastructureFailure
 from ci_kit.inputs import Shard
 from ci_kit.pipeline.planning import matrix
-from ci_kit.plan import AFTER, FIRST, Plan, PlannedTier, artifact_name, read_plan, write_plan
+from ci_kit.plan import AFTER, FIRST, Plan, PlannedTier, artifact_name, given_plan, read_plan, write_plan
 from ci_kit.service import Service
 from ci_kit.share import Share
 from ci_kit.split import deal
@@ -135,3 +135,12 @@ def test_what_is_no_plan_is_refused(content: str, tmp_path: Path) -> None:
         read_plan(tmp_path / "plan.json")
     with pytest.raises(InfrastructureFailure):
         read_plan(tmp_path / "missing.json")
+
+
+def test_an_input_that_names_no_plan_is_the_callers_mistake_and_a_broken_plan_is_not(tmp_path: Path) -> None:
+    with pytest.raises(CallerMistake, match=r"input plan: there is no file .*missing\.json"):
+        given_plan(tmp_path / "missing.json")
+    (tmp_path / "plan.json").write_text("{", encoding="utf-8")
+    with pytest.raises(InfrastructureFailure):
+        given_plan(tmp_path / "plan.json")
+    assert given_plan(write_plan(tmp_path, PLAN)) == PLAN
