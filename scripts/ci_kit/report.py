@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ci_kit import schema
 from ci_kit.errors import InfrastructureFailure
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def report_folder(environ: Mapping[str, str]) -> Path:
@@ -53,8 +56,9 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, data: object) -> None:
-    """Write `data` as JSON, atomically (see `write_text`)."""
-    write_text(path, json.dumps(data, indent=2, ensure_ascii=False, sort_keys=False) + "\n")
+    """Write `data` as JSON, atomically (see `write_text`). Half a pair of UTF-16, as in a broken file name, is escaped."""
+    text = json.dumps(data, indent=2, ensure_ascii=False, sort_keys=False)
+    write_text(path, _LONE_SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
 
 
 def write_report(folder: Path, name: str, data: Mapping[str, Any]) -> Path:

@@ -34,6 +34,11 @@ def run_node_tool(script: str, arguments: Sequence[str]) -> Any:  # noqa: ANN401
     return json.loads(done.stdout)
 
 
+def packaged(path: str) -> Any:  # noqa: ANN401 - a JSON file holds anything
+    """A JSON file of a package in `tests/contract/node/package-lock.json`, such as a schema: `<package>/<file>`."""
+    return json.loads((prepare() / "node_modules" / path).read_text(encoding="utf-8"))
+
+
 def prepare() -> Path:
     """The folder with the bundled scripts; made once for each version of their sources."""
     files = sorted(path for path in SOURCE.iterdir() if path.is_file())

@@ -53,10 +53,10 @@ def test_who_did_not_notice() -> None:
     assert noticed(judged(change, "no-coverage")) == "No test runs this code."
     assert noticed(judged(change)) == "The tests that run this code do not notice."
     assert noticed(judged(change, "survived", "t.py::a")) == "One test runs this code and does not notice: t.py::a."
-    many = noticed(judged(change, "survived", *(f"t.py::t{n}" for n in range(8))))
-    assert (
-        many == "8 tests run this code and do not notice: t.py::t0, t.py::t1, t.py::t2, t.py::t3, t.py::t4 and 3 more."
-    )
+    few = noticed(judged(change, "survived", "t.py::a", "t.py::b"))
+    assert few == "2 tests run this code and do not notice: t.py::a, t.py::b."
+    many = noticed(judged(change, "survived", *(f"t{n % 2}.py::t{n}" for n in range(8))))
+    assert many == "8 tests of 2 files run this code and do not notice, such as t0.py::t0, t1.py::t1, t0.py::t2."
 
 
 def test_the_message_of_one_mutant() -> None:

@@ -1,4 +1,7 @@
-"""What a test would have to check to notice a mutant: one sentence, by the operator and what it changed."""
+"""What a test would have to check to notice a mutant: one sentence, by the operator and what it changed.
+
+Code in a sentence stands between backticks and has none itself: the sentence may go into Markdown as it is.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +70,7 @@ def _argument(before: str, after: str) -> str:
 
 def _plain(before: str) -> bool:
     """Short enough for a sentence."""
-    return 0 < len(before.strip(", ")) <= 30 and "\n" not in before and "`" not in before
+    return 0 < len(before.strip(", ")) <= 30 and before.isprintable() and "`" not in before
 
 
 def _opposite(before: str, after: str) -> str:

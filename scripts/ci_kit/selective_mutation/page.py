@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ci_kit.markdown import cell, code, fence, text
 from ci_kit.selective_mutation.advice import advice
-from ci_kit.selective_mutation.history_page import history
+from ci_kit.selective_mutation.history_page import fallen, history
 from ci_kit.selective_mutation.judging import Judged, Policy
 from ci_kit.selective_mutation.result import Result
 from ci_kit.selective_mutation.wording import diff, noticed
@@ -46,6 +46,8 @@ def markdown(result: Result) -> str:
     if result.judged:
         title += f": score {percent(result.counts.score)}"
     lines = [f"## {title}", "", text(result.decision.reason)]
+    if why := list(_why(result)):
+        lines += ["", "**Why it fails:**", "", *why]
     if result.decision.run:
         lines += ["", *_scope(result)]
     if result.judged:
@@ -63,6 +65,25 @@ def markdown(result: Result) -> str:
     for note in result.notes:
         lines += ["", f"- {text(note)}"]
     return "\n".join(lines)
+
+
+def _why(result: Result) -> Iterator[str]:
+    """What makes it fail, one line each."""
+    if result.weakened:
+        count = len(result.weakened)
+        what = "a change of the code" if count == 1 else f"{count} changes of the code"
+        yield f"- The tests before this change notice {what} that they do not notice any more. They are the first below."
+    yield from (f"- {text(missed(policy))}" for policy in result.failed)
+    yield from (f"- {text(fallen(hold))}" for hold in result.fallen)
+
+
+def missed(policy: Policy) -> str:
+    """Why a policy is not met."""
+    if policy.counts.total and not policy.counts.valid:
+        return f"Of {policy.counts.total} mutants of {policy.pattern} none was judged."
+    if not policy.reached:
+        return f"The mutation score of {policy.pattern} is {percent(policy.counts.score)}, less than {policy.min_score:g} %."
+    return f"{policy.new} mutants of {policy.pattern} survive here and not on the default branch."
 
 
 def _scope(result: Result) -> Iterator[str]:
@@ -116,13 +137,16 @@ def _survivors(found: Sequence[Judged]) -> Iterator[str]:
     yield f"### {len(found)} change{'s' if len(found) > 1 else ''} that no test notices"
     for each in found[:SHOWN]:
         mutant = each.mutant
+        place, inside = code(f"{mutant.path}:{mutant.first_line}"), code(mutant.function or "module")
         yield ""
-        yield f"**{code(f'{mutant.path}:{mutant.first_line}')}** {code(mutant.function or 'module')} ({cell(mutant.operator)})"
+        yield f"**{place}** in {inside} ({cell(mutant.operator)})"
         yield ""
         yield fence(diff(mutant), "diff")
         yield ""
-        before = "The tests before this change noticed it. " if each.weakened else ""
-        yield f"{before}{text(noticed(each))} {text(advice(mutant))}"
+        if each.weakened:
+            yield "**The tests before this change noticed it.**"
+        yield f"{text(noticed(each))}"
+        yield f"**{advice(mutant)}**"
     if len(found) > SHOWN:
         yield ""
         yield f"And {len(found) - SHOWN} more, in the report."

@@ -13,8 +13,8 @@ from ci_kit.patterns import matches
 from ci_kit.report import write_json, write_report
 from ci_kit.selective_mutation.elements import elements
 from ci_kit.selective_mutation.history_page import compared_with, fallen
-from ci_kit.selective_mutation.judging import Counts, Judged, Policy
-from ci_kit.selective_mutation.page import headline, markdown, percent, places
+from ci_kit.selective_mutation.judging import Counts, Judged
+from ci_kit.selective_mutation.page import headline, markdown, missed, places
 from ci_kit.selective_mutation.result import ALARM_SECONDS, NAME, Result
 from ci_kit.selective_mutation.sarif import sarif
 from ci_kit.selective_mutation.shard import Tried, artifact
@@ -68,15 +68,6 @@ def delivered(files: Sequence[Path], shard: Shard, tried: Tried, name: str, tool
     workflow.log(f"Share {shard} of the mutants: {said}.")
     for note in tried.notes:
         workflow.log(f"note: {note}")
-
-
-def missed(policy: Policy) -> str:
-    """Why a policy is not met."""
-    if policy.counts.total and not policy.counts.valid:
-        return f"Of {policy.counts.total} mutants of {policy.pattern} none was judged."
-    if not policy.reached:
-        return f"The mutation score of {policy.pattern} is {percent(policy.counts.score)}, less than {policy.min_score:g} %."
-    return f"{policy.new} mutants of {policy.pattern} survive here and not on the default branch."
 
 
 def forbids_new(result: Result, judged: Judged) -> bool:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ci_kit.markdown import visible
 from ci_kit.selective_mutation.advice import advice
 from ci_kit.selective_mutation.judging import Judged
 from ci_kit.selective_mutation.mutants import Mutant
 
-SHOWN_TESTS = 5
+SHOWN_TESTS = 3
 SHOWN_LINES = 10
 SHOWN_COLUMNS = 160
 
@@ -56,13 +54,12 @@ def noticed(judged: Judged) -> str:
     if not tests:
         return "The tests that run this code do not notice."
     if len(tests) == 1:
-        return f"One test runs this code and does not notice: {_named(tests)}."
-    return f"{len(tests)} tests run this code and do not notice: {_named(tests)}."
-
-
-def _named(tests: Sequence[str]) -> str:
-    more = f" and {len(tests) - SHOWN_TESTS} more" if len(tests) > SHOWN_TESTS else ""
-    return ", ".join(visible(test) for test in tests[:SHOWN_TESTS]) + more
+        return f"One test runs this code and does not notice: {visible(tests[0])}."
+    named = ", ".join(visible(test) for test in tests[:SHOWN_TESTS])
+    if len(tests) <= SHOWN_TESTS:
+        return f"{len(tests)} tests run this code and do not notice: {named}."
+    files = len({test.partition("::")[0] for test in tests})
+    return f"{len(tests)} tests of {files} file{'s' if files > 1 else ''} run this code and do not notice, such as {named}."
 
 
 def message(judged: Judged) -> str:
