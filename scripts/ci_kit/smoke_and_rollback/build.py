@@ -89,6 +89,7 @@ def _target(data: Mapping[str, Any]) -> Target:
             json=expect["json"],
             equals=expect["equals"],
             consecutive=int(expect.get("consecutive", ExpectVersion.consecutive)),
+            timeout_seconds=_seconds(expect, "timeout", ExpectVersion.timeout_seconds),
         ),
         headers=dict(data.get("headers", {})),
     )

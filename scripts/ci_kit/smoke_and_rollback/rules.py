@@ -113,6 +113,11 @@ def _auth(data: Mapping[str, Any]) -> Iterator[Problem]:
         yield ("auth", "login", "form"), "a request has one body: `json` or `form`"
     if not asked:
         yield ("auth",), "no check uses it; give one `auth: true`"
+    header = auth.get("header", "Authorization").lower()
+    places = [("target", "headers"), *(("checks", index, "headers") for index in range(len(data["checks"])))]
+    for part, place in zip([data["target"], *data["checks"]], places, strict=True):
+        if header in (name.lower() for name in part.get("headers", {})):
+            yield place, f"the header {header} carries the token; without it in `headers`, both can be told apart"
 
 
 def _check(check: Mapping[str, Any], place: Place, data: Mapping[str, Any]) -> Iterator[Problem]:

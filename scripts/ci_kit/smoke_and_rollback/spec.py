@@ -14,12 +14,16 @@ Inconclusive = Literal["warn", "hold", "rollback"]
 
 @dataclass(frozen=True)
 class ExpectVersion:
-    """The answering release must say `equals` at `json` of `path`, `consecutive` times, each on a new connection."""
+    """The answering release must say `equals` at `json` of `path`, `consecutive` times, each on a new connection.
+
+    Within `timeout_seconds`: until all of the old release is gone, it may answer in between.
+    """
 
     path: str
     json: str
     equals: str
     consecutive: int = 5
+    timeout_seconds: float = 30.0
 
 
 @dataclass(frozen=True)
