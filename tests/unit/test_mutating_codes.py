@@ -33,6 +33,15 @@ class Shape:
     def text(self):
         return json.dumps(self.size)
 
+    class Part:
+        def __init__(self):
+            super().__init__()
+            self.__hidden = 1
+
+        @property
+        def hidden(self):
+            return self.__hidden + 1
+
 def counting():
     yield 1
     yield 2
@@ -80,6 +89,10 @@ def test_functions_methods_and_closures_that_exist_already(codes: ModuleType, mo
     assert shape.area() == 60
     change(codes, module, "json.dumps(self.size)", "json.dumps(None)")
     assert shape.text() == "null"
+    change(codes, module, "self.__hidden + 1", "self.__hidden + 10")
+    assert shape.Part().hidden == 11
+    change(codes, module, "self.__hidden = 1", "self.__hidden = 2")
+    assert shape.Part().hidden == 12
 
 
 def test_a_closure_made_before_and_after(codes: ModuleType, module: ModuleType) -> None:

@@ -23,7 +23,7 @@ from ci_kit.selective_mutation.verdicts import Verdict
 
 SCHEMA = "ci-kit/mutation-cache/1"
 MOST_BYTES = 500_000_000
-ENGINE = "ci-kit 1, mutmut 3.8.1"  # raise it when verdicts or their making change
+ENGINE = "ci-kit 2, mutmut 3.8.1"  # raise it when verdicts or their making change
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,10 @@ class Cache:
         entry = self.entries.get(key, {})
         found = entry.get("killer") if entry.get("status") in {"killed", "timeout"} else None
         return found if isinstance(found, str) else None
+
+    def was_stopped(self, key: str) -> bool:
+        """Whether this mutant was stopped at its time limit the last time."""
+        return self.entries.get(key, {}).get("status") == "timeout"
 
     def survivor(self, key: str, around: str, tests: str) -> tuple[str, ...] | None:
         """The tests that did not notice it, where that still holds."""

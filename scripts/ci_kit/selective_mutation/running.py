@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,8 +82,9 @@ def run_mutants(
         waiting = [mutant for mutant in mutants if mutant.id not in known and mutant.id not in reused]
         seconds = limits.budget_seconds - (time.monotonic() - started)
         killers = {m.id: killer for m in waiting if (killer := cache.killer(key_of(m, made_of.environment)))}
+        slow = {m.id for m in waiting if cache.was_stopped(key_of(m, made_of.environment))}
         trusted = tuple((str(kind), int(number)) for kind, number in (cache.covering or {}).get("trusted", ()))
-        facts = _judge(waiting, killers, sources, covering, copies, limits, state / STREAM, seconds, trusted)
+        facts = _judge(waiting, killers, slow, sources, covering, copies, limits, state / STREAM, seconds, trusted)
     verdicts = so_far(mutants, state)
     if cache_file is not None:
         if cache.covering is not None and "trusted" in facts:
@@ -137,6 +138,7 @@ def _reused(mutants: Sequence[Mutant], covering: Covering, cache: Cache, made_of
 def _judge(
     mutants: Sequence[Mutant],
     killers: dict[str, str],
+    slow: Collection[str],
     sources: Mapping[str, str],
     covering: Covering,
     copies: Copies,
@@ -159,7 +161,9 @@ def _judge(
     workers = limits.workers or (1 if short else max(2, os.cpu_count() or 2))
     copies.make(min(workers, len(mutants)))
     answer = copies.folder / "judged.json"
-    task = task_of(mutants, killers, covering, noop, raises, limits, trusted=trusted)
+    task = task_of(
+        mutants, killers, covering, noop, raises, limits, trusted=trusted, slow=slow, workers=len(copies.slots)
+    )
     files = {"answer": str(answer), "verdicts": str(stream.absolute()), "targets": sorted(sources), "seconds": seconds}
     done = copies.run("judge", copies.write_task({**task, **files}), timeout_seconds=seconds + GRACE_SECONDS)
     if done.timed_out:

@@ -8,8 +8,9 @@ import gc
 import os
 import warnings
 from types import AsyncGeneratorType, CodeType, CoroutineType, FunctionType, GeneratorType
-from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
 
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _OPTIMIZED = 0x1  # inspect.CO_OPTIMIZED: a function's code, not a module's or a class body's
 
 
@@ -39,16 +40,27 @@ class Living:
             else:
                 self._suspended.add(code)
 
-    def replace(self, codes: Dict[CodeType, CodeType], outermost: Iterable[CodeType]) -> None:
-        """Give every living function its new code. Raises `Unfit`, with nothing replaced, where that is not enough."""
+    def replace(self, codes: Dict[CodeType, CodeType], outermost: Iterable[CodeType]) -> List[FunctionType]:
+        """Give every living function its new code; answers them. Raises `Unfit`, with nothing replaced, where that is not
+        enough.
+        """
         for code in outermost:
             if code not in self._functions:
                 raise Unfit(f"no function alive has the code of {code.co_name}")
         if not self._suspended.isdisjoint(codes):
             raise Unfit("its code is running already")
+        changed = []
         for old, new in codes.items():
             for function in self._functions.get(old, ()):
                 function.__code__ = new
+                changed.append(function)
+        return changed
+
+    def restore(self, codes: Dict[CodeType, CodeType], changed: Iterable[FunctionType]) -> None:
+        """Undo `replace`."""
+        before = {new: old for old, new in codes.items()}
+        for function in changed:
+            function.__code__ = before[function.__code__]
 
 
 def _code(thing: object) -> Optional[CodeType]:
@@ -69,10 +81,10 @@ def differences(
     With `force` the functions around the first line count as changed even when their code is equal. Raises `Unfit` when
     the change is in code that ran at import, or when the two sources do not have the same shape.
     """
-    begin, end = _place(original, filename, lines[0])
+    place = _place(original, filename, lines[0])
     more = mutated.count("\n") - original.count("\n")
-    before = _original(original, filename, begin, end)
-    after = _compiled(original, mutated, filename, begin, end + more)
+    before = _original(original, filename, place)
+    after = _compiled(original, mutated, filename, place._replace(end=place.end + more))
     found: Dict[CodeType, CodeType] = {}
     outermost: List[CodeType] = []
     seen: Dict[CodeType, int] = {}
@@ -90,31 +102,74 @@ def _parsed(source: str, filename: str) -> ast.Module:
     return ast.parse(source, filename)
 
 
-def _place(source: str, filename: str, line: int) -> Tuple[int, int]:
-    """First and last line of the one statement at module level that holds a line."""
-    holding = [node for node in _parsed(source, filename).body if _begin(node) <= line <= (node.end_lineno or 0)]
-    if len(holding) != 1:
-        raise Unfit("it is no part of one statement at module level")
-    return _begin(holding[0]), holding[0].end_lineno or 0
+class _Place(NamedTuple):
+    """First and last line of a statement, and the line of the one at module level that holds it.
+
+    `owners` are the classes around it: it is a method, or a class of their own has it.
+    """
+
+    begin: int
+    end: int
+    top: int
+    owners: Tuple[ast.ClassDef, ...]
 
 
 @functools.lru_cache(maxsize=256)
-def _original(original: str, filename: str, begin: int, end: int) -> CodeType:
-    return _compiled(original, original, filename, begin, end)
+def _place(source: str, filename: str, line: int) -> _Place:
+    """The method or function that holds a line, else the one statement at module level that does."""
+    top = _holding(_parsed(source, filename).body, line)
+    if top is None:
+        raise Unfit("it is no part of one statement at module level")
+    owners: List[ast.ClassDef] = []
+    node: Optional[ast.stmt] = top
+    while isinstance(node, ast.ClassDef):
+        owners.append(node)
+        node = _holding(node.body, line)
+    # What is no method runs with the class: then all of the class is compared.
+    inner, chain = (node, tuple(owners)) if isinstance(node, _FUNCTIONS) else (top, ())
+    return _Place(_begin(inner), inner.end_lineno or 0, _begin(top), chain)
 
 
-def _compiled(original: str, source: str, filename: str, begin: int, end: int) -> CodeType:
-    """The code of the statement in these lines of `source`, as it is in the whole module."""
+def _holding(body: List[ast.stmt], line: int) -> Optional[ast.stmt]:
+    found = [node for node in body if _begin(node) <= line <= (node.end_lineno or 0)]
+    return found[0] if len(found) == 1 else None
+
+
+@functools.lru_cache(maxsize=256)
+def _original(original: str, filename: str, place: _Place) -> CodeType:
+    return _compiled(original, original, filename, place)
+
+
+def _compiled(original: str, source: str, filename: str, place: _Place) -> CodeType:
+    """The code of the statement in these lines of `source`, as it is in the whole module.
+
+    Of the classes around a method only their names matter: they are in its name and in those that begin with `__`.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # Empty lines cost nothing, and keep the places right.
-        tree = ast.parse("\n" * (begin - 1) + "\n".join(source.split("\n")[begin - 1 : end]), filename)
-        if len(tree.body) != 1:
-            raise Unfit("it is no longer one statement at module level")
+        lines = source.split("\n")[place.begin - 1 : place.end]
+        before = place.begin - (2 if place.owners else 1)
+        text = "\n" * before + "\n".join(["if 1:", *lines] if place.owners else lines)
+        tree = ast.parse(text, filename)
+        body = tree.body
+        if place.owners and len(body) == 1 and isinstance(body[0], ast.If):
+            body = body[0].body
+        if len(body) != 1:
+            raise Unfit("it is no longer one statement")
+        for owner in reversed(place.owners):
+            body = [_emptied(owner, body)]
         # The compiler treats `name.attribute()` otherwise where the module imports the name.
-        imports = [node for node in _parsed(original, filename).body if _imports(node) and _begin(node) != begin]
-        tree.body = [*imports, *tree.body]
+        imports = [node for node in _parsed(original, filename).body if _imports(node) and _begin(node) != place.top]
+        tree.body = [*imports, *body]
         return compile(tree, filename, "exec", dont_inherit=True)
+
+
+def _emptied(owner: ast.ClassDef, body: List[ast.stmt]) -> ast.ClassDef:
+    """The class with another body, and without what is evaluated in its head."""
+    found = ast.ClassDef(**{**{name: getattr(owner, name) for name in owner._fields}, "body": body})
+    found.bases, found.keywords, found.decorator_list = [], [], []
+    return ast.copy_location(found, owner)
 
 
 def _imports(node: ast.stmt) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import time
@@ -12,9 +13,9 @@ from typing import Any, Callable, Dict, List, Tuple
 import pytest
 
 from pytest_ci_kit.mutating.codes import Living, Unfit, differences
-from pytest_ci_kit.mutating.forking import Voice, run_forked
+from pytest_ci_kit.mutating.forking import Ended, Voice, run_forked
 from pytest_ci_kit.mutating.line import Line, answer
-from pytest_ci_kit.mutating.session import run_items
+from pytest_ci_kit.mutating.session import Mute, run_items
 from pytest_ci_kit.mutating.task import Change, Task, Text, tests_of
 
 
@@ -38,11 +39,51 @@ class Forking:
         gc.freeze()
         self._line.answer(ready=True)
         while (job := self._line.next()) is not None:
+            if "members" in job:
+                self._line.answer(id=job["id"], found=self._judged_together(job))
+                continue
             try:
                 self._line.answer(**self._judged(job))
             except (Unfit, SyntaxError, ValueError) as error:
                 self._line.answer(id=job["id"], unfit=str(error))
         os._exit(0)
+
+    def _judged_together(self, job: Dict[str, Any]) -> List[Dict[str, Any]]:
+        """The answers for the members that could be judged one after the other in one child.
+
+        Before each of them its tests must pass there without it, so what the ones before left behind is no matter.
+        """
+        ready = []
+        for member in job["members"]:
+            with contextlib.suppress(Unfit, SyntaxError, ValueError):
+                ready.append((member, *self._codes(member), self._chosen(tests_of(self._task, member))))
+
+        def child(voice: Voice) -> None:
+            for member, codes, outermost, items in ready:
+                voice.say(member=member["id"])
+                if not run_items(self._session, items, Mute(), self._numbers):
+                    return
+                changed = self._living.replace(codes, outermost)
+                run_items(self._session, items, voice, self._numbers)
+                self._living.restore(codes, changed)
+
+        started = time.monotonic()
+        ended = run_forked(
+            child, cpu_seconds=job["cpu"], wall_seconds=job["wall"], folder=Path(self._task["temporary"])
+        )
+        seconds = (time.monotonic() - started) / max(1, len(ready))
+        parts: Dict[str, List[Dict[str, Any]]] = {}
+        for words in ended.said:
+            if "member" in words:
+                part = parts.setdefault(words["member"], [])
+            elif parts:
+                part.append(words)
+        found = []
+        for member, *_ in ready:
+            said = parts.get(member["id"], [])
+            if any("failed" in words or "done" in words for words in said):
+                found.append(answer(member, Ended(said, timed_out=False, code=0, seconds=seconds), seconds))
+        return found
 
     def _judged(self, job: Dict[str, Any]) -> Dict[str, Any]:
         """The answer; raises `Unfit`, or what the compiler raises, for a change that cannot be made here."""

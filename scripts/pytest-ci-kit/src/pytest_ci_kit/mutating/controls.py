@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Optional, Set
 from pytest_ci_kit.mutating.pool import Pool, Slot
 from pytest_ci_kit.mutating.task import Task, tests_of
 
+_FEW = 3
 _CAUGHT = ("failed", "crashed", "timeout")
 
 
@@ -23,7 +24,7 @@ class Controls:
         """Why verdicts of this kind of process could not be trusted; empty where they can."""
         while failed := self._noop(kind):
             number = killer_of(failed, self._task) if failed.get("killer") else None
-            if number is None or self._passes_alone(number):
+            if number is None or self.passes_alone(number, self._pool.slots[0]):
                 return f"a mutant that changes nothing did not survive in a {kind} process: {told(failed, self._task)}"
             # It depends on other tests; that says nothing about forks or mutants.
             self.distrusted.add(number)
@@ -42,9 +43,14 @@ class Controls:
             return alone
         return failed[0] if failed else None
 
-    def _passes_alone(self, number: int) -> bool:
-        found = self._pool.one_does(self._pool.slots[0], "fresh", self.plain([number]))
+    def passes_alone(self, number: int, slot: Slot) -> bool:
+        """Whether a test does so in a process of its own, without any mutant."""
+        found = self._pool.one_does(slot, "fresh", self.plain([number]))
         return found.get("status") == "passed"
+
+    def quickest(self, tests: List[int]) -> List[int]:
+        """A few of these, in their order."""
+        return sorted(sorted(tests, key=lambda number: self._task["tests"][number]["seconds"])[:_FEW])
 
     def plain(self, tests: List[int]) -> Dict[str, Any]:
         """A job that changes nothing at all."""

@@ -15,7 +15,7 @@ import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, NoReturn, Tuple, Union
 
 from pytest_ci_kit.mutating.processes import children, end_all, end_with_parent
 
@@ -51,6 +51,17 @@ def run_forked(work: Callable[[Voice], None], *, cpu_seconds: float, wall_second
 
     The child ends when `work` does, without the clean-up of this process; what it leaves running is ended too.
     """
+    found = fork(cpu_seconds=cpu_seconds, wall_seconds=wall_seconds, folder=folder)
+    if isinstance(found, Voice):
+        end_after(work, found)
+    return found
+
+
+def fork(*, cpu_seconds: float, wall_seconds: float, folder: Path) -> Union[Voice, Ended]:
+    """In the child, which is as `run_forked` says, its voice. In this process what it said, when it has ended.
+
+    The child must end through `end_after`.
+    """
     before = children()
     reading, writing = os.pipe()
     here = tempfile.mkdtemp(dir=str(folder))
@@ -61,7 +72,12 @@ def run_forked(work: Callable[[Voice], None], *, cpu_seconds: float, wall_second
         pid = os.fork()
     if pid == 0:
         os.close(reading)
-        _be_the_child(work, Voice(writing), parent, here, cpu_seconds)
+        voice = Voice(writing)
+        try:
+            _be_a_child(parent, here, cpu_seconds)
+        except BaseException as error:  # noqa: BLE001 - nothing may come back from here: this is a copy of the parent
+            end_broken(voice, error)
+        return voice
     os.close(writing)
     with contextlib.suppress(OSError):
         os.setpgid(pid, pid)
@@ -79,24 +95,31 @@ def run_forked(work: Callable[[Voice], None], *, cpu_seconds: float, wall_second
     return Ended(said, timed_out, code, time.monotonic() - started)
 
 
-def _be_the_child(work: Callable[[Voice], None], voice: Voice, parent: int, here: str, cpu_seconds: float) -> None:
-    code = 70
+def end_after(work: Callable[[Voice], None], voice: Voice) -> NoReturn:
+    """Do the work of a child, and end it, whatever happens."""
     try:
-        os.setpgid(0, 0)
-        end_with_parent(parent)
-        for number in (signal.SIGTERM, signal.SIGXCPU):
-            signal.signal(number, signal.SIG_DFL)
-        _limit(cpu_seconds)
-        tempfile.tempdir = None
-        # The second is where pytest makes the folders of `tmp_path`.
-        os.environ.update(TMPDIR=here, PYTEST_DEBUG_TEMPROOT=here)
         work(voice)
-        code = 0
-    except BaseException as error:  # noqa: BLE001 - nothing may come back from here: this is a copy of the parent
-        with contextlib.suppress(BaseException):
-            voice.say(broken=f"{type(error).__name__}: {error}")
-    finally:
-        os._exit(code)
+    except BaseException as error:  # noqa: BLE001 - as above
+        end_broken(voice, error)
+    os._exit(0)
+
+
+def end_broken(voice: Voice, error: BaseException) -> NoReturn:
+    """End a child in which something went wrong."""
+    with contextlib.suppress(BaseException):
+        voice.say(broken=f"{type(error).__name__}: {error}")
+    os._exit(70)
+
+
+def _be_a_child(parent: int, here: str, cpu_seconds: float) -> None:
+    os.setpgid(0, 0)
+    end_with_parent(parent)
+    for number in (signal.SIGTERM, signal.SIGXCPU):
+        signal.signal(number, signal.SIG_DFL)
+    _limit(cpu_seconds)
+    tempfile.tempdir = None
+    # The second is where pytest makes the folders of `tmp_path`.
+    os.environ.update(TMPDIR=here, PYTEST_DEBUG_TEMPROOT=here)
 
 
 def _limit(cpu_seconds: float) -> None:

@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, Iterable, Iterator, List
 
 import pytest
 
@@ -24,47 +24,24 @@ from pytest_ci_kit.mutating.task import Change, Task, Text, tests_of
 class Fresh:
     """A process without anything of the project in it; each job imports the copy, patched, in a child."""
 
-    def __init__(self, task: Task, line: Line, modules: List[str]) -> None:
+    def __init__(self, task: Task, line: Line) -> None:
         self._task = task
         self._line = line
-        self._modules = modules
-        self._stamp = 1_000_000_000
+        self._patched = Patched(task)
 
     def serve(self) -> None:
         """Answer jobs until there are no more."""
         if not self._task["exec"]:
-            for name in self._modules:
-                # Only what the suite imports anyway, and nothing of the project.
-                with contextlib.suppress(Exception):
-                    importlib.import_module(name)
-            gc.collect()
-            gc.freeze()
+            preload(self._task["modules"])
         self._line.answer(ready=True)
         while (job := self._line.next()) is not None:
             started = time.monotonic()
-            with self._patched(Change.of(job)):
+            with self._patched.by(job):
                 ended = run_forked(
                     lambda voice, job=job: self._child(job, voice),  # type: ignore[misc]
-                    cpu_seconds=job["cpu"] + self._task["start-seconds"],
-                    wall_seconds=job["wall"] + 4 * self._task["start-seconds"],
-                    folder=Path(self._task["temporary"]),
+                    **limits(self._task, job),
                 )
             self._line.answer(**answer(job, ended, time.monotonic() - started))
-
-    @contextlib.contextmanager
-    def _patched(self, change: Change) -> Iterator[None]:
-        path = Path(self._task["root"], change.path)
-        before, raw = path.stat(), path.read_bytes()
-        source = Text.read(path)
-        path.write_bytes(change.applied(source.text).encode(source.encoding))
-        # Compiled files are known by a time in whole seconds and a size: no two of these versions may share it.
-        self._stamp += 1
-        os.utime(path, (self._stamp, self._stamp))
-        try:
-            yield
-        finally:
-            path.write_bytes(raw)
-            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
     def _child(self, job: Dict[str, Any], voice: Voice) -> None:
         if self._task["exec"]:
@@ -74,6 +51,51 @@ class Fresh:
                 sys.executable, [*words, json.dumps({**job, "slot": self._task["slot"]})]
             )
         run_one(self._task, job, voice)
+
+
+def preload(modules: Iterable[str]) -> None:
+    """Import what the suite imports anyway, and nothing of the project."""
+    for name in modules:
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+
+
+def limits(task: Task, job: Dict[str, Any]) -> Dict[str, Any]:
+    """What a child may take that starts pytest or a part of it."""
+    return {
+        "cpu_seconds": job["cpu"] + task["start-seconds"],
+        "wall_seconds": job["wall"] + 4 * task["start-seconds"],
+        "folder": Path(task["temporary"]),
+    }
+
+
+class Patched:
+    """A file of the copy, changed for the time of one job."""
+
+    def __init__(self, task: Task) -> None:
+        self._root = task["root"]
+        self._stamp = 1_000_000_000
+
+    @contextlib.contextmanager
+    def by(self, job: Dict[str, Any]) -> Iterator[None]:
+        """The file is as it was afterwards; a child that leaves here keeps the change."""
+        owner = os.getpid()
+        change = Change.of(job)
+        path = Path(self._root, change.path)
+        before, raw = path.stat(), path.read_bytes()
+        source = Text.read(path)
+        path.write_bytes(change.applied(source.text).encode(source.encoding))
+        # Compiled files are known by a time in whole seconds and a size: no two of these versions may share it.
+        self._stamp += 1
+        os.utime(path, (self._stamp, self._stamp))
+        try:
+            yield
+        finally:
+            if os.getpid() == owner:
+                path.write_bytes(raw)
+                os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def run_one(task: Task, job: Dict[str, Any], voice: Voice) -> None:

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Dict, List
+from typing import Dict, List, Protocol
 
 import pytest
 
-from pytest_ci_kit.mutating.forking import Voice
+
+class Speaker(Protocol):
+    """Who is told what happens."""
+
+    def say(self, **words: object) -> None:
+        """One line."""
+
+
+class Mute:
+    """Tells nobody."""
+
+    def say(self, **words: object) -> None:
+        """Nothing."""
 
 
 class Witness:
     """The plug-in that hears how tests end."""
 
-    def __init__(self, voice: Voice, numbers: Dict[str, int]) -> None:
+    def __init__(self, voice: Speaker, numbers: Dict[str, int]) -> None:
         self._voice = voice
         self._numbers = numbers
         self.failed = False
@@ -35,8 +47,8 @@ def shown(report: object) -> str:
     return lines[-1].strip()[:300] if lines else ""
 
 
-def run_items(session: pytest.Session, items: List[pytest.Item], voice: Voice, numbers: Dict[str, int]) -> None:
-    """Run the items in their order."""
+def run_items(session: pytest.Session, items: List[pytest.Item], voice: Speaker, numbers: Dict[str, int]) -> bool:
+    """Run the items in their order, to the first that fails; whether none did."""
     witness = Witness(voice, numbers)
     session.config.pluginmanager.register(witness, "ci-kit-mutating-witness")
     following = [*items[1:], None]
@@ -46,8 +58,10 @@ def run_items(session: pytest.Session, items: List[pytest.Item], voice: Voice, n
             if witness.failed or session.shouldfail or session.shouldstop:
                 break
     finally:
+        session.config.pluginmanager.unregister(witness)
         if witness.failed:
             # What session fixtures made outside this process does not end with it.
             with contextlib.suppress(Exception):
                 session._setupstate.teardown_exact(None)  # noqa: SLF001 - pytest does it in its own session finish
     voice.say(done=True)
+    return not witness.failed

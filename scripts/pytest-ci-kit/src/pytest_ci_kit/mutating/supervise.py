@@ -6,15 +6,16 @@ import json
 import time
 from collections import Counter, deque
 from pathlib import Path
-from typing import Any, Deque, Dict, List, Optional, Set, Tuple
+from typing import Any, Deque, Dict, Optional, Set, Tuple
 
+from pytest_ci_kit.mutating.asking import Asking
 from pytest_ci_kit.mutating.controls import Controls, killer_of, told
 from pytest_ci_kit.mutating.pool import Pool, Slot
 from pytest_ci_kit.mutating.task import Task, tests_of
 
-_MOST_LIKELY = 3
-_WORTH_A_FORK_SECONDS = 0.05  # what a second fork must be able to save
+_MOST_TOGETHER = 24
 _MOST_ATTEMPTS = 2
+_CHOSEN = ("tests", "hinted", "likely", "first", "together")  # how a job narrows what is asked
 _SAY_EVERY_SECONDS = 10.0
 
 
@@ -29,13 +30,14 @@ class Supervisor:
         self._task = task
         self._deadline = time.monotonic() + task["seconds"]
         self._queue: Deque[Dict[str, Any]] = deque(task["jobs"])
-        self._kills: Counter[Tuple[str, str, int]] = Counter()
         self._trusted: Set[Tuple[str, int]] = {(kind, number) for kind, number in task["trusted"]}
         self._fork: bool = not task["unforkable"]
         self._why_fresh: str = task["unforkable"]
         self._checked: Set[str] = set()
         self._counts: Counter[str] = Counter()
+        self._warm = True
         self._said = time.monotonic()
+        self._asking = Asking(task)
         self._pool = Pool(task)
         self._controls = Controls(task, self._pool)
 
@@ -85,34 +87,54 @@ class Supervisor:
             self._progress()
 
     def _give(self, slot: Slot, job: Dict[str, Any]) -> None:
-        kind = "fork" if job["how"] == "fork" else "warm" if job["warm"] else "fresh"
-        kind = kind if self._fork else "fresh"
+        kind = self._kind(job)
         if kind != "fork" and kind not in self._checked:
-            why = self._controls.check_raise(kind, slot)
-            if why:
-                raise ControlFailed(why)
-            self._checked.add(kind)
+            kind = self._checked_kind(kind, slot, job)
         tests = [number for number in tests_of(self._task, job) if number not in self._controls.distrusted]
         if not tests:
             self._verdict(job, "no-coverage", kind, {}, "every test that runs this code fails when it runs alone")
             return
         job = {**job, "tests": tests} if self._controls.distrusted else job
         job = {**job, **self._controls.limits(tests)}
-        self._pool.give(slot, kind, {**job, "likely": self._likely(job, tests)} if kind == "fork" else job)
+        if kind == "fork" and job.get("together"):
+            job = self._together(job)
+        elif kind == "fork":
+            job = self._asking.in_fork(job, tests)
+        else:
+            job = self._asking.in_start(job, tests)
+        self._pool.give(slot, kind, job)
 
-    def _likely(self, job: Dict[str, Any], tests: List[int]) -> List[int]:
-        """Tests that noticed changes of this function or this file before; at first, the quickest."""
-        times = self._task["tests"]
-        if sum(times[number]["seconds"] for number in tests) < _WORTH_A_FORK_SECONDS or len(tests) <= _MOST_LIKELY:
-            return []
-        hints = set(job.get("hints", ()))
-        path, function = job["path"], job["function"]
+    def _kind(self, job: Dict[str, Any]) -> str:
+        """Which worker does it."""
+        if self._fork and job["how"] == "fork":
+            return "fork"
+        return "warm" if self._fork and self._warm and job["warm"] else "fresh"
 
-        def rank(number: int) -> Tuple[bool, int, int, float]:
-            here, near = self._kills[path, function, number], self._kills[path, "", number]
-            return number not in hints, -here, -near, times[number]["seconds"]
+    def _checked_kind(self, kind: str, slot: Slot, job: Dict[str, Any]) -> str:
+        """The kind, when its first use shows that its verdicts can be trusted, or the next simpler one that does."""
+        if kind == "warm":
+            tests = self._controls.quickest(self._controls.with_tests(job)["tests"])
+            if self._pool.one_does(slot, kind, self._controls.plain(tests)).get("status") != "passed":
+                self._warm = False
+                kind = "fresh"
+                if kind in self._checked:
+                    return kind
+        why = self._controls.check_raise(kind, slot)
+        if why:
+            raise ControlFailed(why)
+        self._checked.add(kind)
+        return kind
 
-        return sorted(tests, key=rank)[:_MOST_LIKELY]
+    def _together(self, job: Dict[str, Any]) -> Dict[str, Any]:
+        """The job and others like it as one."""
+        able = (each for each in self._queue if each.get("together"))
+        others = [each for each in able if self._controls.distrusted.isdisjoint(each["tests"])][: _MOST_TOGETHER - 1]
+        gone = {each["id"] for each in others}
+        self._queue = deque(each for each in self._queue if each["id"] not in gone)
+        members = [job, *({**each, **self._controls.limits(each["tests"])} for each in others)]
+        own = sum(self._task["tests"][number]["seconds"] for each in members for number in each["tests"])
+        cpu, wall = (max(each[name] for each in members) for name in ("cpu", "wall"))
+        return {"id": "together", "members": members, "cpu": cpu + 3 * own, "wall": wall + 6 * own}
 
     def _take(self, slot: Slot, found: Dict[str, Any]) -> None:
         job, kind, held = slot.job, slot.kind, slot.held
@@ -120,24 +142,46 @@ class Supervisor:
         if job is None:
             return
         if held is not None:
-            self._after_trust(job, kind, held, found)
+            self._after_trust(slot, job, held, found)
+            return
+        if "members" in job:
+            self._take_together(job, found)
             return
         status = found.get("status")
         if "unfit" in found:
             self._queue.appendleft(_fresh(job))
         elif status is None:
             self._retry(job, kind, found)
-        elif status == "passed" and job.get("hinted"):
-            # The killer of last time notices nothing any more: everything is asked again.
-            self._queue.appendleft({name: value for name, value in job.items() if name not in ("tests", "hinted")})
-        elif status == "passed" and kind == "fork":
-            self._queue.appendleft(_fresh(job))
         elif status == "passed":
-            self._verdict(job, "survived", kind, found, "")
+            self._passed(job, kind, found)
         elif status == "no-tests":
             self._verdict(job, "error", kind, found, found["why"])
         else:
             self._killed(slot, job, kind, found)
+
+    def _passed(self, job: Dict[str, Any], kind: str, found: Dict[str, Any]) -> None:
+        """No test that was asked has noticed it."""
+        if job.get("hinted"):
+            # The killer of last time notices nothing any more: everything is asked again.
+            self._queue.appendleft(_whole(job))
+        elif kind == "fork":
+            self._queue.appendleft({**_fresh(job), "left": True})
+        elif job.get("first"):
+            self._queue.appendleft({**_whole(job), "left": False})
+        else:
+            self._asking.survived(job)
+            self._verdict(job, "survived", kind, found, "")
+
+    def _take_together(self, job: Dict[str, Any], found: Dict[str, Any]) -> None:
+        """Those that were noticed; each of the others is tried alone."""
+        answers = {each["id"]: each for each in found.get("found", ())}
+        for member in job["members"]:
+            each = answers.get(member["id"], {})
+            number = killer_of(each, self._task) if each.get("status") == "failed" else None
+            if number is None:
+                self._queue.appendleft({name: value for name, value in member.items() if name != "together"})
+            else:
+                self._settle(member, "fork", each, number)
 
     def _killed(self, slot: Slot, job: Dict[str, Any], kind: str, found: Dict[str, Any]) -> None:
         number = killer_of(found, self._task)
@@ -150,24 +194,30 @@ class Supervisor:
         self._pool.give(slot, kind, self._controls.plain(tests))
         slot.job, slot.held = job, {**found, "number": number, "key": key}
 
-    def _after_trust(self, job: Dict[str, Any], kind: str, held: Dict[str, Any], found: Dict[str, Any]) -> None:
-        number = held["number"]
+    def _after_trust(self, slot: Slot, job: Dict[str, Any], held: Dict[str, Any], found: Dict[str, Any]) -> None:
+        kind, number = slot.kind, held["number"]
         if found.get("status") == "passed":
             self._trusted.add(held["key"])
             self._settle(job, kind, held, number)
-        elif "status" in found and number is None:
-            self._verdict(job, "error", kind, held, f"without the mutant too: {told(found, self._task)}")
-        elif "status" in found:
-            self._controls.distrusted.add(number)
-            self._queue.appendleft(job)
-        else:
+        elif "status" not in found:
             self._retry(job, kind, found)
+        elif kind == "warm":
+            # It may be the process, not the test.
+            self._warm = False
+            self._queue.appendleft(_whole(job))
+        elif number is None:
+            self._verdict(job, "error", kind, held, f"without the mutant too: {told(found, self._task)}")
+        elif kind == "fork" and self._controls.passes_alone(number, slot):
+            self._fork, self._why_fresh = False, f"a test fails in a fork only: {told(found, self._task)}"
+            self._queue.appendleft(_whole(job))
+        else:
+            self._controls.distrusted.add(number)
+            self._queue.appendleft(_whole(job))
 
     def _settle(self, job: Dict[str, Any], kind: str, found: Dict[str, Any], number: Optional[int]) -> None:
         if number is not None:
             found = {**found, "killer": self._task["tests"][number]["id"]}
-            self._kills[job["path"], job["function"], number] += 1
-            self._kills[job["path"], "", number] += 1
+        self._asking.killed(job, number)
         timeout = found["status"] == "timeout"
         self._verdict(job, "timeout" if timeout else "killed", kind, found, found.get("why", ""))
 
@@ -202,7 +252,11 @@ class Supervisor:
             )
 
 
+def _whole(job: Dict[str, Any]) -> Dict[str, Any]:
+    """The same with all its tests."""
+    return {name: value for name, value in job.items() if name not in _CHOSEN}
+
+
 def _fresh(job: Dict[str, Any]) -> Dict[str, Any]:
     """The same in a fresh process, with all tests that code which runs at import can matter to."""
-    kept = {name: value for name, value in job.items() if name not in ("tests", "hinted", "likely")}
-    return {**kept, "how": "fresh", "set": job["fresh-set"]}
+    return {**_whole(job), "how": "fresh", "set": job["fresh-set"]}

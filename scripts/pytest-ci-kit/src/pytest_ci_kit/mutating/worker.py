@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 
 import pytest
 
 from pytest_ci_kit.mutating.collected import Forking
 from pytest_ci_kit.mutating.fresh import Fresh
+from pytest_ci_kit.mutating.held import Held
 from pytest_ci_kit.mutating.line import Line
 from pytest_ci_kit.mutating.options import Unremembered, arguments
 from pytest_ci_kit.mutating.processes import adopt_orphans, end_with_parent
@@ -24,5 +27,11 @@ def work(kind: str, task: Task, reading: int, writing: int, parent: int) -> None
         code = pytest.main(arguments(task, task["files"], stop=False), plugins=[Forking(task, line), Unremembered()])
         line.answer(stopped=f"pytest ended with {int(code)} before the first mutant")
         return
+    if kind == "start" or task["exec"]:
+        Fresh(task, line).serve()
+        return
     # What is installed may depend on what the project does before it imports it: only where no changed code runs by then.
-    Fresh(task, line, [*task["modules"], *(task["others"] if kind == "warm" else ())]).serve()
+    Held(task, line, [*task["modules"], *(task["others"] if kind == "warm" else ())]).serve()
+    # In a process that is new again, each child starts pytest itself.
+    words = [task["file"], "start", str(task["slot"]), str(reading), str(writing), str(parent)]
+    os.execv(sys.executable, [sys.executable, "-m", "pytest_ci_kit.mutating", *words])  # noqa: S606
