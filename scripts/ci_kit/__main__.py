@@ -25,6 +25,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "test": ("run", "wait"),
     "coverage-combine": ("combine",),
     "selective-mutation": ("run", "merge"),
+    "smoke-and-rollback": ("smoke",),
     "pipeline": ("plan", "lint", "gate"),
     "act": ("run",),
 }
