@@ -43,6 +43,11 @@ class Strategy(ABC):
     state: TargetState
     repeatable = True
 
+    @property
+    def shares(self) -> bool:
+        """Whether `weight` can give a release a share of the traffic."""
+        return False
+
     @abstractmethod
     def preflight(self) -> None:
         """Whether a rollback will be possible; called once, before anything ships. Raises a `KitError` that says why not."""

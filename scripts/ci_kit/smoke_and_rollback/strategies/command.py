@@ -48,6 +48,11 @@ class Command(Strategy):
         self._world = world
         self.state = TargetState(store, world.clock)
 
+    @property
+    def shares(self) -> bool:
+        """The consumer has a program for it."""
+        return bool(self._programs["weight"])
+
     def preflight(self) -> None:
         """The consumer's own check, and an identity."""
         self.snapshot()
