@@ -161,7 +161,7 @@ class _Run:
                 problems[problem] += 1
                 if self._clock.monotonic() + PAUSE_SECONDS >= until:
                     last = f"{problem}" + (f" ({problems[problem]} of {asked} times)" if asked > 1 else "")
-                    why = f"not {wanted} times in a row within {until - started:g} s; in the end: {last}"
+                    why = f"not {wanted} times in a row within {until - started:.3g} s; in the end: {last}"
                     return CheckResult(name, name, ok=False, why=why, seconds=self._since(started), samples=asked)  # type: ignore[arg-type]
                 self._clock.sleep(PAUSE_SECONDS)
         return CheckResult(name, name, ok=True, seconds=self._since(started), samples=asked)  # type: ignore[arg-type]
