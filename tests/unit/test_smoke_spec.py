@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+from ci_kit import schema
 from ci_kit.errors import CallerMistake
 from ci_kit.smoke_and_rollback.load import load_spec
-from ci_kit.smoke_and_rollback.spec import Latency, Negative, Spec
+from ci_kit.smoke_and_rollback.spec import (
+    Canary,
+    Check,
+    Email,
+    ExpectVersion,
+    Latency,
+    Limits,
+    Login,
+    Negative,
+    Notify,
+    Ready,
+    RollbackSpec,
+    Spec,
+    Target,
+)
 
 VARIABLES = {
     "BASE_URL": "https://shop.test:8443/",
@@ -263,3 +281,36 @@ def test_what_is_not_checked_needs_a_reason_and_is_said(tmp_path: Path) -> None:
 def test_an_environments_name_is_checked(tmp_path: Path) -> None:
     with pytest.raises(CallerMistake, match="input environment"):
         load(tmp_path, GOOD, env_name="Prod!")
+
+
+BLOCKS: list[tuple[str, type[Any], dict[str, str], set[str]]] = [
+    ("request", Limits, {"timeout": "request_seconds", "max-body": "max_body_bytes"}, {"run_seconds"}),
+    ("target", Target, {}, set()),
+    ("target.expect-version", ExpectVersion, {"timeout": "timeout_seconds"}, set()),
+    ("ready", Ready, {"timeout": "timeout_seconds"}, set()),
+    ("canary", Canary, {"min-watch": "min_watch_seconds", "max-watch": "max_watch_seconds"}, set()),
+    ("rollback", RollbackSpec, {"timeout": "timeout_seconds"}, {"options", "lines"}),
+    ("notify", Notify, {}, set()),
+    ("notify.email", Email, {"from": "sender"}, set()),
+    ("$defs.login", Login, {}, set()),
+    ("$defs.check", Check, {"max-ms": "latency"}, set()),
+]
+
+
+@pytest.mark.parametrize(
+    ("place", "cls", "renamed", "more"), BLOCKS, ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_every_key_becomes_a_field(place: str, cls: type[Any], renamed: dict[str, str], more: set[str]) -> None:
+    node: Any = schema.load("smoke")
+    for part in place.split("."):
+        node = node[part] if part in node else node["$defs" if part in node.get("$defs", {}) else "properties"][part]
+    keys = {renamed.get(key, key.replace("-", "_")) for key in node["properties"]}
+    assert keys == {field.name for field in dataclasses.fields(cls)} - more
+
+
+def test_the_example_of_the_documentation_is_valid(tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parents[2]
+    (example,) = re.findall(r"```yaml\n(version: 1\n.*?)```", (root / "docs" / "smoke.md").read_text(), re.DOTALL)
+    assert [check.name for check in load(tmp_path, example).checks] == ["me", "database"]
+    shipped = (root / "examples" / "auth-service" / ".github" / "ci-kit-smoke.yml").read_text(encoding="utf-8")
+    assert load(tmp_path, shipped, env_name="staging").metrics is not None

@@ -9,7 +9,8 @@ HIDDEN = "***"
 SHOWN_CHARACTERS = 80
 _LEAST = 4  # replacing a shorter value would make any text unreadable, and hides nothing
 _NAMED = re.compile(
-    r"pass(?!ed|ing)|secret|token|api.?key|credential|authorization|cookie|webhook|private|session|otp", re.IGNORECASE
+    r"pass(?!ed|ing)|secret|token|api.?key|credential|authorization|cookie|webhook|private|session|otp|[-_]key$",
+    re.IGNORECASE,
 )
 # RFC 7519: three parts of base64url, the first of which is a JSON object ("eyJ" is `{"`).
 _JWT = re.compile(r"eyJ[\w-]{5,}\.[\w-]+\.[\w-]*")
