@@ -29,6 +29,8 @@ AUTH_SERVICE = ROOT / "examples" / "auth-service"
 PACKAGES = {
     "newest": ("pytest", "coverage", "pytest-asyncio", "pytest-cov", "pytest-xdist"),
     "oldest": ("pytest==7.4.4", "coverage==7.0.5"),
+    "django": ("pytest", "coverage", "django", "pytest-django"),
+    "gevent": ("pytest", "coverage", "gevent"),
     "auth-service": ("-r", str(AUTH_SERVICE / "pyproject.toml"), "pytest", "httpx2", "pytest-cov", "pytest-xdist"),
 }
 
@@ -97,6 +99,10 @@ class Project:
         name = mutant_id(path, function, "by hand", before, after, 0)
         place = {"first_line": line, "last_line": last, "operator": "by hand", "start": start, "original": text}
         return Mutant(name, path, function, 1, before=before, after=after, security=False, **place)  # type: ignore[arg-type]
+
+    def tried(self, *changes: tuple[str, str, str, str]) -> Run:
+        """Judge changes, each as `mutant` takes it."""
+        return self.judge(*(self.mutant(*change) for change in changes))
 
     def judge(
         self,

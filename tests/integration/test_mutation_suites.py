@@ -84,10 +84,7 @@ def test_asyncio_with_a_loop_and_fixtures_of_the_session(python: Path, tmp_path:
         """,
     }
     project = Project.make(tmp_path / "project", python, files)
-    run = project.judge(
-        project.mutant("tills.py", "add", "one + other", "one - other"),
-        project.mutant("tills.py", "opened", "'open'", "'shut'"),
-    )
+    run = project.tried(("tills.py", "add", "one + other", "one - other"), ("tills.py", "opened", "'open'", "'shut'"))
     assert [verdict.status for verdict in run.verdicts] == ["killed", "killed"]
     # The set-up ran in the first test, and only the second looks at what it made.
     assert run.verdicts[1].killer == "test_tills.py::test_second"
@@ -116,10 +113,7 @@ def test_unittest_classes_with_a_shared_set_up(python: Path, tmp_path: Path) -> 
         """,
     }
     project = Project.make(tmp_path / "project", python, files)
-    run = project.judge(
-        project.mutant("stock.py", "filled", "[1, 2]", "[1]"),
-        project.mutant("stock.py", "emptied", "stock.clear()", "pass"),
-    )
+    run = project.tried(("stock.py", "filled", "[1, 2]", "[1]"), ("stock.py", "emptied", "stock.clear()", "pass"))
     assert [verdict.status for verdict in run.verdicts] == ["killed", "survived"]
     assert run.verdicts[0].killer == "test_stock.py::TestStock::test_b_has_two"
 
