@@ -15,8 +15,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from affected_history import command
 from common import ROOT, read_options, report, table
-from mutation_projects import command, kit_python
+from mutation_projects import kit_python
 
 SIZES = (1, 10, 100)
 SHARDS = 8
@@ -38,7 +39,8 @@ def judge_{number}(data, rule, place, limits=(0, 10)):
 def main() -> None:
     """Plan every size in both shapes."""
     options = read_options(__doc__.splitlines()[0])
-    rows, figures = [], {}
+    rows: list[list[str]] = []
+    figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="mutation-plan-") as name:
         kit = kit_python(Path(name))
         for shape in ("files", "lines"):

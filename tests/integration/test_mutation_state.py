@@ -95,7 +95,7 @@ def test_the_default_branch_leaves_a_state_which_the_next_run_builds_on(reposito
     first = push(repository, python)
     assert first.code == 0, first.log
     assert first.outputs["state"] == str(state(repository))
-    assert sorted(path.name for path in state(repository).iterdir()) == ["cache.json", "records.json"]
+    assert {path.name for path in state(repository).iterdir()} >= {"cache.json", "records.json"}
     baseline = first.report("selective-mutation")["baseline"]
     assert (baseline["commit"], baseline["new-survivors"]) == (None, None)
     assert "no earlier run has left a record" in first.summary
@@ -257,7 +257,8 @@ class Sharded:
 
     def share(self, shard: str, **environ: str) -> Step:
         """Try one share, and deliver it like an artifact."""
-        step = push(self.repository, self.python, CI_KIT_PLAN=str(self.plan), CI_KIT_SHARD=shard, **environ)
+        given = {"CI_KIT_PLAN": str(self.plan), "CI_KIT_SHARD": shard, **environ}
+        step = push(self.repository, self.python, verb="run", run=1, **given)
         if "artifact" in step.outputs:
             place = self.folder / step.outputs["artifact"]
             place.mkdir(parents=True)
@@ -269,7 +270,7 @@ class Sharded:
     def merge(self, **environ: str) -> Step:
         """Judge."""
         given = {"CI_KIT_PLAN": str(self.plan), "CI_KIT_DATA": str(self.folder), **environ}
-        return push(self.repository, self.python, verb="merge", **given)
+        return push(self.repository, self.python, verb="merge", run=1, **given)
 
 
 def comparable(report: dict[str, Any]) -> list[tuple[str, str]]:

@@ -135,7 +135,7 @@ def with_answer(**values: object) -> dict[str, Any]:
 
 def test_a_covering_must_fit_together() -> None:
     assert is_covering(COVERING)
-    broken = [
+    broken: list[object] = [
         None,
         [],
         {},
@@ -178,12 +178,12 @@ def test_entries_that_are_none_are_left_out(tmp_path: Path) -> None:
 
 
 def test_caches_of_several_jobs_become_one() -> None:
-    other = {
+    other: dict[str, Any] = {
         **COVERING,
         "sources": {"n.py": "y = 1\n"},
         "answer": {**COVERING["answer"], "lines": {"n.py": {"t0": "2"}}},
     }
-    one = {"status": "killed", "killer": "a"}
+    one: dict[str, Any] = {"status": "killed", "killer": "a"}
     found = merged([Cache({"1": one}, COVERING), Cache({"2": one}, other)])
     assert found.entries.keys() == {"1", "2"}
     assert found.covering is not None
