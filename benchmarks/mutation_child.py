@@ -38,7 +38,8 @@ def main(file: str) -> None:
             sources[path] = text.read()
     lines = task.get("lines")
     wanted = None if lines is None else {path: frozenset(lines.get(path, ())) for path in sources}
-    mutants = list(generate(sources, wanted, per_line=None).mutants)
+    kept = Path(task["state"]) / "mutants.json" if task.get("cache") else None
+    mutants = list(generate(sources, wanted, per_line=None, kept=kept).mutants)
     if not task.get("own", True):
         mutants = [mutant for mutant in mutants if not mutant.operator.startswith("ci-kit:")]
     if task.get("sample") and task["sample"] < len(mutants):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ast
 import textwrap
+from pathlib import Path
 from types import CodeType
 
 import pytest
-from ci_kit.errors import CallerMistake
+from ci_kit.errors import CallerMistake, InfrastructureFailure
 from ci_kit.selective_mutation.change import Change, narrowed
+from ci_kit.selective_mutation.engine import Engine
 from ci_kit.selective_mutation.generate import generate
 from ci_kit.selective_mutation.mutants import Generated, Mutant
 from ci_kit.selective_mutation.ranking import best_of_each_line
-from ci_kit.selective_mutation.text import decode, encode
+from ci_kit.selective_mutation.text import Lines, decode, encode
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -223,3 +225,38 @@ def test_the_values_of_a_long_table_keep_their_mutants() -> None:
     generated = of("X = {\n" + "".join(f"    'key{i}': {i} * 2,\n" for i in range(1500)) + "}\n", per_line=2)
     assert {each.first_line for each in generated.mutants} == set(range(1, 1502))
     assert generated.unmutated == ()
+
+
+class Silent(Engine):
+    """No engine at all."""
+
+    def changes(self, path: str, lines: Lines) -> tuple[list[Change], int]:  # noqa: ARG002 - as the engine has it
+        raise InfrastructureFailure(f"asked about {path}", next_step="Ask nothing.")
+
+
+def test_what_was_asked_for_the_last_time_is_not_made_again(tmp_path: Path) -> None:
+    kept = tmp_path / "mutants.json"
+    sources = {
+        "a.py": "def f(a):\n    if a:  # ci-kit: no-mutation known\n        return 'ü'\n    return 1\n",
+        "b.py": "X = 1\n",
+    }
+    first = generate(sources, None, per_line=None, kept=kept)
+    assert len(first.mutants) > 2
+    assert generate(sources, None, per_line=None, kept=kept, engine=Silent()) == first
+    for change in ({"a.py": sources["a.py"] + "\n"}, {"c.py": "Y = 2\n"}):
+        with pytest.raises(InfrastructureFailure, match=r"asked about [ac].py"):
+            generate({**sources, **change}, None, per_line=None, kept=kept, engine=Silent())
+    with pytest.raises(InfrastructureFailure, match=r"asked about a.py"):
+        generate(sources, {"a.py": frozenset([4])}, per_line=None, kept=kept, engine=Silent())
+    with pytest.raises(InfrastructureFailure, match=r"asked about a.py"):
+        generate(sources, None, per_line=1, kept=kept, engine=Silent())
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"schema": "ci-kit/mutants/1", "entries": {"key": 1}}'])
+def test_a_broken_file_of_mutants_is_made_anew(tmp_path: Path, text: str) -> None:
+    kept = tmp_path / "mutants.json"
+    kept.write_text(text, encoding="utf-8")
+    made = generate({"a.py": "def f():\n    return 1\n"}, None, per_line=None, kept=kept)
+    assert made == generate({"a.py": "def f():\n    return 1\n"}, None, per_line=None)
+    assert made.mutants
+    assert generate({"a.py": "def f():\n    return 1\n"}, None, per_line=None, kept=kept, engine=Silent()) == made

@@ -5,12 +5,13 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 
 from ci_kit.selective_mutation.bytecode import Key, code_of, compiles, is_value
 from ci_kit.selective_mutation.change import CannotMutate, Change
 from ci_kit.selective_mutation.engine import Engine
 from ci_kit.selective_mutation.ignoring import Ignore, ignores
+from ci_kit.selective_mutation.made import Made, MadeBefore, key_of
 from ci_kit.selective_mutation.mutants import Generated, Ignored, Mutant, mutant_id
 from ci_kit.selective_mutation.no_mutant import without_mutant
 from ci_kit.selective_mutation.operators import PREFIX, security_changes
@@ -30,13 +31,16 @@ def generate(
     *,
     per_line: int | None,
     engine: Engine | None = None,
+    kept: Path | None = None,
 ) -> Generated:
     """The mutants of `sources` (path → text), only those that change `wanted` lines (path → lines; None: all of them).
 
     `per_line` is how many mutants may begin on one line (None: any number); `ranking` says which are kept. Files that
-    cannot be mutated are in `refused`. Raises `InfrastructureFailure` where there is no usable mutmut.
+    cannot be mutated are in `refused`. The file `kept` holds what was asked for the last time, so that it need not be made
+    again. Raises `InfrastructureFailure` where there is no usable mutmut.
     """
     engine = engine or Engine()
+    before = MadeBefore.read(kept)
     files = []
     refused = {}
     # The compiler warns of changed code ("is" with a literal), which says nothing about the consumer's.
@@ -46,9 +50,11 @@ def generate(
             lines = None if wanted is None else wanted.get(path, frozenset())
             if lines is None or lines:
                 try:
-                    files.append(_file(path, text, lines, per_line, engine))
+                    files.append(_known(path, text, lines, per_line, engine, before))
                 except _Refused as error:
                     refused[path] = str(error)
+    if kept is not None:
+        before.write(kept)
     return Generated(
         mutants=tuple(mutant for file in files for mutant in file.mutants),
         dropped=dict(sorted(sum((file.dropped for file in files), Counter[str]()).items())),
@@ -63,16 +69,19 @@ class _Refused(Exception):
     """Why a file has no mutants at all."""
 
 
-@dataclass(frozen=True)
-class _File:
-    path: str
-    mutants: Sequence[Mutant]
-    dropped: Counter[str]
-    unmutated: Sequence[tuple[int, int]]
-    ignored: Sequence[Ignored]
+def _known(
+    path: str, text: str, wanted: frozenset[int] | None, per_line: int | None, engine: Engine, before: MadeBefore
+) -> Made:
+    key = key_of(path, text, wanted, per_line)
+    found = before.find(key, text)
+    if found is None:
+        found = _file(path, text, wanted, per_line, engine)
+        if not engine.fell_back:
+            before.keep(key, found)
+    return found
 
 
-def _file(path: str, text: str, wanted: frozenset[int] | None, per_line: int | None, engine: Engine) -> _File:
+def _file(path: str, text: str, wanted: frozenset[int] | None, per_line: int | None, engine: Engine) -> Made:
     scopes, comments, changes, too_long = _read(path, text, engine)
     dropped: Counter[str] = Counter()
     if too_long:
@@ -91,7 +100,7 @@ def _file(path: str, text: str, wanted: frozenset[int] | None, per_line: int | N
     mutants = allowed if per_line is None else best_of_each_line(allowed, per_line)
     if len(mutants) < len(allowed):
         dropped[CAPPED] = len(allowed) - len(mutants)
-    return _File(path, mutants, dropped, without_mutant(scopes, good, wanted), ignored)
+    return Made(path, mutants, dropped, without_mutant(scopes, good, wanted), ignored)
 
 
 def _read(path: str, text: str, engine: Engine) -> tuple[Scopes, list[Ignore], list[Change], int]:

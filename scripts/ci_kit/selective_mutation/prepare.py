@@ -18,6 +18,7 @@ from ci_kit.selective_mutation.budget import in_order
 from ci_kit.selective_mutation.copying import project_files
 from ci_kit.selective_mutation.generate import CAPPED, generate
 from ci_kit.selective_mutation.look import Look, look
+from ci_kit.selective_mutation.made import FILE as MADE
 from ci_kit.selective_mutation.mutants import Generated
 from ci_kit.selective_mutation.mutation_plan import MutationPlan, read_plan
 from ci_kit.selective_mutation.records import FOLDER, NAME, Records, read_records
@@ -95,7 +96,9 @@ def prepare(given: CommonInputs, tools: Tools) -> Ready:
     if not seen.decision.run:
         return ready
     targets = find_targets(seen.decision, project_files(here, tools), here, seen.files, seen.used)
-    return replace(ready, targets=targets, generated=_generated(targets, seen.decision))
+    # Of this machine alone: a cache that says there are no mutants must not be believed.
+    made = ready.temp / "mutation-state" / MADE
+    return replace(ready, targets=targets, generated=_generated(targets, seen.decision, made))
 
 
 def _alone(temp: Path, config: Config, name: str, tools: Tools) -> MutationPlan:
@@ -117,9 +120,9 @@ def _look(here: Path, config: Config, records: Records, given: CommonInputs, too
     return seen
 
 
-def _generated(targets: Targets, decision: Decision) -> Generated:
+def _generated(targets: Targets, decision: Decision, made: Path) -> Generated:
     narrow = decision.scope == "diff"
-    found = generate(targets.sources, targets.wanted, per_line=PER_CHANGED_LINE if narrow else None)
+    found = generate(targets.sources, targets.wanted, per_line=PER_CHANGED_LINE if narrow else None, kept=made)
     if not narrow or len(found.mutants) <= MOST_OF_A_CHANGE:
         return found
     kept = {mutant.id for mutant in in_order(found.mutants)[:MOST_OF_A_CHANGE]}
