@@ -253,7 +253,8 @@ def finish(folder: Path) -> list[str]:
     record = target.state.lock(SECOND).record
     did = []
     while record is not None and record.before is not None:
-        what = next_step(record, target.standing(record.before, record.after), repeatable=target.repeatable)
+        before = record.before
+        what = next_step(record, target.standing(before, record.after), repeatable=target.repeatable)
         if isinstance(what, Nothing):
             break
         assert isinstance(what, Finish), what
@@ -261,10 +262,10 @@ def finish(folder: Path) -> list[str]:
         if what.action is Action.ROLL_BACK:
             record = replace(record, phase=Phase.ROLLING_BACK)
             target.state.write(record, SECOND)
-            target.rollback(record.before)
+            target.rollback(before)
             record = replace(record, phase=Phase.RESTORED)
         elif what.action is Action.VERIFY:
-            target.verify(record.before)
+            target.verify(before)
             record = replace(record, phase=Phase.ROLLED_BACK)
         else:
             record = replace(record, told=True)

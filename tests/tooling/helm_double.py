@@ -100,5 +100,5 @@ class HelmDouble:
             if revision.status in {"deployed", "pending-upgrade", "pending-rollback"}:
                 revision.status = "superseded" if revision.status == "deployed" else "failed"
         self.rollbacks.append(number)
-        self.upgrade(found[0].chart, **found[0].values)
+        self.upgrade(found[0].chart, "deployed", **found[0].values)
         return 0, "Rollback was a success! Happy Helming!"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -47,6 +48,13 @@ def absent(reason: str) -> NoReturn:
 def _debian_folders() -> list[str]:
     """Debian keeps PostgreSQL's programs out of PATH, the newest release last."""
     return [str(folder) for folder in sorted(DEBIAN_POSTGRESQL.glob("*/bin"), reverse=True)]
+
+
+def free_port() -> int:
+    """A port of the loopback address that nothing listens on."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
 
 
 @contextmanager

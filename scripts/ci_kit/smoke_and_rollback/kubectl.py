@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from ci_kit.clock import Clock
 from ci_kit.process import Completed, Runner
 from ci_kit.smoke_and_rollback.target_errors import TargetFailure
 from ci_kit.smoke_and_rollback.target_state import Stored
 
 REQUEST_SECONDS = 20
 ANNOTATION = "ci-kit/deployment-state"
+AWAY = re.compile(
+    r"connection refused|connection reset|i/o timeout|handshake timeout|unexpected EOF|: EOF|\(ServiceUnavailable\)"
+    r"|\(TooManyRequests\)|\(ServerTimeout\)|\(Timeout\)|etcdserver"
+)
 
 
 class Kubectl:
     """The program, for one namespace of one cluster. Objects are `deployment/web`."""
 
-    def __init__(self, runner: Runner, namespace: str | None = None, context: str | None = None) -> None:
+    def __init__(self, runner: Runner, clock: Clock, namespace: str | None = None, context: str | None = None) -> None:
         self._runner = runner
+        self._clock = clock
         self._where = [
             *(() if namespace is None else (f"--namespace={namespace}",)),
             *(() if context is None else (f"--context={context}",)),
@@ -30,12 +37,24 @@ class Kubectl:
             ["kubectl", *self._where, *arguments], timeout_seconds=seconds + 10, stream=False, input_text=input_text
         )
 
-    def ask(self, *arguments: str, input_text: str | None = None) -> str:
+    def ask(self, *arguments: str) -> str:
         """The output; raises `TargetFailure`. Warnings may stand among the lines."""
-        done = self.run(*arguments, f"--request-timeout={REQUEST_SECONDS}s", input_text=input_text)
+        done = self._patiently(*arguments)
         if done.code:
             raise failure(done)
         return done.output
+
+    def _patiently(self, *arguments: str, input_text: str | None = None) -> Completed:
+        """Again, a little later, when the API server was away: a rollback has one attempt, and must not lose it to that.
+
+        Harmless for the patches too, because each names the state of the object that it may change.
+        """
+        for pause in (1.0, 3.0, None):
+            done = self.run(*arguments, f"--request-timeout={REQUEST_SECONDS}s", input_text=input_text)
+            if done.code == 0 or pause is None or not AWAY.search(done.output):
+                break
+            self._clock.sleep(pause)
+        return done
 
     def get(self, resource: str) -> dict[str, Any]:
         """One object."""
@@ -46,18 +65,18 @@ class Kubectl:
 
         The patch goes through standard input: it may hold what no list of processes may show.
         """
-        done = self.run(
-            "patch", resource, f"--type={kind}", "--patch-file=/dev/stdin", f"--request-timeout={REQUEST_SECONDS}s",
-            "--output=name", input_text=json.dumps(patch),
-        )  # fmt: skip
+        done = self._patiently(
+            "patch",
+            resource,
+            f"--type={kind}",
+            "--patch-file=/dev/stdin",
+            "--output=name",
+            input_text=json.dumps(patch),
+        )
         if done.code == 0:
             return True
-        # A failed `test` of a JSON patch is answered with 422, a wrong resourceVersion with 409.
-        if (
-            "(Conflict)" in done.output
-            or (kind == "json" and "(Invalid)" in done.output)
-            or "request is invalid" in done.output
-        ):
+        # A failed `test` of a JSON patch is answered with 422 and no kind, a wrong resourceVersion with 409.
+        if "(Conflict)" in done.output or "The request is invalid" in done.output:
             return False
         raise failure(done)
 
@@ -115,7 +134,9 @@ class AnnotationStore:
     def save(self, text: str, version: str) -> bool:
         """Change it, when the object's resourceVersion is still `version`."""
         if not version:
-            done = self._kubectl.run("create", "configmap", self._resource.partition("/")[2])
+            name = self._resource.partition("/")[2]
+            empty = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}
+            done = self._kubectl.run("create", "--filename=-", "--validate=false", input_text=json.dumps(empty))
             if done.code and "AlreadyExists" not in done.output:
                 raise failure(done)
             return False  # the caller reads again, and finds it

@@ -20,7 +20,6 @@ from ci_kit.smoke_and_rollback.target_errors import RollbackError, TargetFailure
 from ci_kit.smoke_and_rollback.target_state import TargetState
 
 START_SECONDS = 120.0
-STOP_SECONDS = 10
 POLL_SECONDS = 0.1
 
 
@@ -63,7 +62,7 @@ class OneContainer:
         # Also when an earlier attempt stopped right here.
         if self._docker.container(bad) is not None:
             self._docker.ask("container", "update", "--restart=no", bad)
-            self._docker.ask("container", "stop", f"--time={STOP_SECONDS}", bad, seconds=START_SECONDS)
+            self._docker.ask("container", "stop", bad, seconds=START_SECONDS)
         self._docker.ask(
             "run", "--detach", f"--name={self.target}", *self._arguments, images[self.target], seconds=START_SECONDS
         )

@@ -71,16 +71,24 @@ class Haproxy(Strategy):
         self._retired: tuple[str, ...] = ()
         self.state = TargetState(FileStore(state), world.clock)
 
+    @property
+    def shares(self) -> bool:
+        """By the servers' weights."""
+        return True
+
     def preflight(self) -> None:
-        """The socket obeys, and one group has all the traffic."""
+        """One group has all the traffic, and the socket takes another weight."""
         before = self.snapshot()
-        for name, server in before.details["servers"].items():
-            self._socket.set(self._backend, name, f"weight {server['weight']}")
         if before.details["live"] is None:
             raise TargetFailure(
                 f"both groups of {self._backend} have traffic, or none: {before.identity}.",
                 next_step="Set the weights so that one group is live.",
             )
+        # A balance that is not dynamic takes only 0 and the configured weight. Nothing shows it but another weight.
+        name = next(name for name in self._groups[before.details["live"]] if self._shares(before)[name])
+        weight = self._shares(before)[name]
+        self._socket.set(self._backend, name, f"weight {weight - 1 if weight > 1 else 2}")
+        self._socket.set(self._backend, name, f"weight {weight}")
 
     def snapshot(self) -> Snapshot:
         """Weight and state of every server of both groups."""

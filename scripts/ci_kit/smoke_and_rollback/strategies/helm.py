@@ -39,7 +39,7 @@ class Helm(Strategy):
             *(() if context is None else (f"--kube-context={context}",)),
         ]
         self._world = world
-        kubectl = Kubectl(world.runner, namespace, context)
+        kubectl = Kubectl(world.runner, world.clock, namespace, context)
         self.state = TargetState(AnnotationStore(kubectl, f"configmap/ci-kit-{release}", create=True), world.clock)
 
     def preflight(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ci_kit.errors import CallerMistake
 from ci_kit.smoke_and_rollback.deployment_state import Snapshot, Standing
-from ci_kit.smoke_and_rollback.kubectl import AnnotationStore, Kubectl
+from ci_kit.smoke_and_rollback.kubectl import AWAY, AnnotationStore, Kubectl
 from ci_kit.smoke_and_rollback.replica_sets import Running, look, owned, pinned, same, snapshot_of
 from ci_kit.smoke_and_rollback.rollback_options import Options
 from ci_kit.smoke_and_rollback.strategies import Strategy, World
@@ -21,6 +21,7 @@ from ci_kit.smoke_and_rollback.target_state import TargetState
 TRIES = 5
 CONTROLLER_TRIES = 50
 CONTROLLER_PAUSE_SECONDS = 0.2
+AWAY_PAUSE_SECONDS = 1.0
 
 
 def build(options: Options, world: World) -> Strategy:
@@ -32,7 +33,7 @@ def build(options: Options, world: World) -> Strategy:
         raise options.mistake(
             "resource", f"is {resource!r}", "Write deployment/<name>; for other kinds use the strategy command."
         )
-    kubectl = Kubectl(world.runner, options.optional("namespace"), options.optional("context"))
+    kubectl = Kubectl(world.runner, world.clock, options.optional("namespace"), options.optional("context"))
     return Kubernetes(kubectl, f"deployment/{name}", world)
 
 
@@ -101,13 +102,19 @@ class Kubernetes(Strategy):
 
     def wait(self, deadline: float) -> None:
         """Until the rollout is complete: new pods available, old ones gone."""
-        seconds = max(1, round(deadline - self._world.clock.monotonic()))
-        done = self._kubectl.run("rollout", "status", self._resource, f"--timeout={seconds}s", seconds=seconds)
-        if done.code:
-            raise RollbackError(
-                f"{self._resource} is not rolled out: {' '.join(done.output.strip().splitlines()[-2:])}",
-                next_step=f"kubectl describe {self._resource} says why; the template is the good one already.",
-            )
+        clock = self._world.clock
+        while True:
+            seconds = max(1, round(deadline - clock.monotonic()))
+            done = self._kubectl.run("rollout", "status", self._resource, f"--timeout={seconds}s", seconds=seconds)
+            if done.code == 0:
+                return
+            if not AWAY.search(done.output) or clock.monotonic() >= deadline:
+                break
+            clock.sleep(AWAY_PAUSE_SECONDS)
+        raise RollbackError(
+            f"{self._resource} is not rolled out: {' '.join(done.output.strip().splitlines()[-2:])}",
+            next_step=f"kubectl describe {self._resource} says why; the template is the good one already.",
+        )
 
     def verify(self, before: Snapshot) -> None:
         """The remembered digests run, in as many available pods as are wanted."""
