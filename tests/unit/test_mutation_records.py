@@ -163,7 +163,7 @@ def test_a_covering_must_fit_together() -> None:
 
 def test_entries_that_are_none_are_left_out(tmp_path: Path) -> None:
     survived = {"status": "survived", "around": "1", "of-tests": "2", "tests": ["a"]}
-    good = {"one": {"status": "killed", "killer": "a"}, "two": survived}
+    good: dict[str, dict[str, Any]] = {"one": {"status": "killed", "killer": "a"}, "two": survived}
     bad: dict[str, Any] = {
         "3": [],
         "4": {"status": "killed"},
