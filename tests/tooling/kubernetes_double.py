@@ -150,20 +150,37 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         seen = int(query.get("resourceVersion") or 0)
         cluster = self.server.cluster
-        while not self.server.closing.is_set():
-            with cluster.changed:
-                news = [event for event in cluster.events if event[0] > seen]
-                if not news:
-                    cluster.changed.wait(0.2)
-            for version, kind, what, thing in news:
-                seen = version
-                if kind == plural and _selected(thing, query):
-                    line = json.dumps({"type": what, "object": thing}).encode() + b"\n"
-                    try:
-                        self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
-                        self.wfile.flush()
-                    except OSError:
-                        return
+        try:
+            if query.get("sendInitialEvents") == "true":
+                seen = self._initial_events(plural, query)
+            while not self.server.closing.is_set():
+                with cluster.changed:
+                    news = [event for event in cluster.events if event[0] > seen]
+                    if not news:
+                        cluster.changed.wait(0.2)
+                for version, kind, what, thing in news:
+                    seen = version
+                    if kind == plural and _selected(thing, query):
+                        self._event(what, thing)
+        except OSError:  # the client has gone, as watchers do
+            self.close_connection = True
+
+    def _initial_events(self, plural: str, query: dict[str, str]) -> int:
+        """A streaming list: what is there, and a bookmark that ends it. kubectl 1.37 asks for one, 1.32 does not."""
+        with self.server.cluster.changed:
+            things, version = self.server.cluster.all(plural), self.server.cluster.version
+        for thing in things:
+            if _selected(thing, query):
+                self._event("ADDED", thing)
+        end = {"resourceVersion": str(version), "annotations": {"k8s.io/initial-events-end": "true"}}
+        kinds = {"kind": PLURALS[plural], "apiVersion": "apps/v1" if plural in GROUPS["apps"] else "v1"}
+        self._event("BOOKMARK", {**kinds, "metadata": end})
+        return version
+
+    def _event(self, what: str, thing: Thing) -> None:
+        line = json.dumps({"type": what, "object": thing}).encode() + b"\n"
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
+        self.wfile.flush()
 
     def _body(self) -> Any:  # noqa: ANN401 - JSON holds anything
         return json.loads(self.rfile.read(int(self.headers["Content-Length"])))
