@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
@@ -77,6 +78,7 @@ def locked(room: str) -> dict[str, str]:
     }
 
 
+@cache  # asked for every import of every file, and it reads every installed distribution
 def importable(room: str) -> set[str]:
     """The top-level modules that a room's locks install. The lock of this test run holds all of them."""
     names = locked(room)
