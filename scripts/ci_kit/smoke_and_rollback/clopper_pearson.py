@@ -42,7 +42,8 @@ def more_requests(requests: int, errors: int, threshold: float, confidence: floa
         raise ValueError(f"a threshold is above 0 and below 1, found {threshold}")
 
     def enough(total: int) -> bool:
-        return upper_bound(total, errors, confidence) < threshold
+        # The same as a bound below the threshold, without searching for the bound.
+        return at_most(total, errors, threshold) < 1.0 - confidence
 
     if enough(requests):
         return 0

@@ -16,11 +16,6 @@ class Counts:
         if not 0 <= self.errors <= self.requests:
             raise ValueError(f"expected 0 <= errors <= requests, found {self.errors} of {self.requests}")
 
-    def since(self, earlier: Counts) -> Counts:
-        """What came after `earlier`; a count that went back (a series that is gone) counts as nothing new."""
-        requests = max(0, self.requests - earlier.requests)
-        return Counts(requests, min(requests, max(0, self.errors - earlier.errors)))
-
 
 @dataclass(frozen=True)
 class Interval:

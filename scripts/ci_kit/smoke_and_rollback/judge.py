@@ -43,12 +43,13 @@ def judge(
     alpha: float = 0.01,
     confidence: float = 0.95,
     at_end: bool,
-    intervals: Sequence[Interval] = (),
+    intervals: Sequence[Interval] | None = None,
 ) -> Verdict:
     """Judge a release by its counts since the deployment began; may be asked as often as one likes.
 
     `canary` None: the counts are not known. `baseline` None: nothing else is live. `intervals` cut the time in which both
-    were asked; without them the whole is one. Those with no request to the baseline are time in which it was not live.
+    were seen, an empty sequence when there was none yet; without them the whole is one. One with no request to the baseline
+    is time in which that was not live.
     `at_end` is true exactly once, at a moment that the errors have no say in: only then is there a pass.
     """
     if canary is None or not canary.requests:
@@ -66,7 +67,9 @@ def judge(
         above = f"the error rate is above {percent(threshold)}"
         if baseline is None:
             return verdict("fail", f"{above}.")
-        kind, why = _compared(intervals or (Interval(canary, baseline),), baseline, threshold, proven)
+        kind, why = _compared(
+            (Interval(canary, baseline),) if intervals is None else intervals, baseline, threshold, proven
+        )
         if kind == "watching" and at_end:
             kind = "sick-environment"
         return verdict(kind, f"{above}, {why}")
