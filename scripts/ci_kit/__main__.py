@@ -25,8 +25,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "test": ("run", "wait"),
     "coverage-combine": ("combine",),
     "selective-mutation": ("run", "merge"),
-    "smoke-and-rollback": ("smoke",),
     "pipeline": ("plan", "lint", "gate"),
+    "smoke-and-rollback": ("smoke", "deploy", "finish"),
     "act": ("run",),
 }
 

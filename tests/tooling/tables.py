@@ -22,6 +22,8 @@ BLOCK = re.compile(r"(<!-- (?P<kind>inputs|outputs|secrets|keys) -->\n).*?(<!-- 
 PAGES = {
     "docs/single-job.md": "action.yml",
     "docs/python-ci.md": ".github/workflows/python-ci.yml",
+    "docs/deploy.md": ".github/workflows/deploy.yml",
+    "docs/smoke-workflow.md": ".github/workflows/smoke.yml",
     "docs/configuration.md": "schemas/config.json",
 }
 

@@ -159,7 +159,8 @@ def parts(world: World, run: int) -> Parts:
         world.act("deploy", lambda: world.set("new") if world.command_code != 1 else None)
         return Completed(("deploy",), world.command_code, "", 1.0)
 
-    def prove(version: str) -> Proof:
+    def prove(version: str, new: bool) -> Proof:
+        assert new == (version == "new")
         ok = world.running == version and version in world.good
         return world.act("smoke", lambda: Proof(ok, "" if ok else f"me: 503 from {world.running}"))  # type: ignore[no-any-return]
 

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable
 
 import pytest
-from ci_kit.errors import Exit
+from ci_kit.errors import CallerMistake, Exit
 from ci_kit.smoke_and_rollback.deployment_state import Phase, Record
 from ci_kit.smoke_and_rollback.ending import Ending, exit_code, in_a_drill
 from ci_kit.smoke_and_rollback.judge import Verdict
@@ -115,6 +115,13 @@ def test_a_deploy_command_that_fails_and_changes_nothing_is_no_rollback() -> Non
     assert (ending.kind, exit_code(ending, drill=False)) == (Kind.NOT_DEPLOYED, Exit.NO)
     assert "rollback" not in world.acts
     assert len(world.events) == 1
+
+
+def test_a_deploy_command_that_is_not_there_is_no_rollback() -> None:
+    world = World(errors={"deploy": CallerMistake("cannot start ./deploy: no such file.", next_step="look")})
+    ending = run_deployment(world)
+    assert (ending.kind, "rollback" in world.acts) == (Kind.NOT_DEPLOYED, False)
+    assert "(cannot start ./deploy: no such file)" in ending.why
 
 
 def test_a_deploy_command_that_fails_halfway_is_taken_back() -> None:

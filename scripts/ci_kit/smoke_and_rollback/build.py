@@ -188,6 +188,7 @@ def _canary(data: Mapping[str, Any]) -> Canary:
         min_watch_seconds=_seconds(data, "min-watch", default.min_watch_seconds),
         max_watch_seconds=_seconds(data, "max-watch", default.max_watch_seconds),
         synthetic_rps=float(data.get("synthetic-rps", default.synthetic_rps)),
+        headers=dict(data.get("headers", {})),
     )
 
 

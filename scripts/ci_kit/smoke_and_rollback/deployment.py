@@ -6,6 +6,7 @@ proven good is not left in place. Only a lost lock ends the run at once, because
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from ci_kit.errors import KitError
@@ -55,16 +56,25 @@ class Deployment:
         parts, began = self._parts, self._parts.clock.monotonic()
         variables = parts.strategy.deploy_environment(self._before)
         self._journal.begin(Phase.DEPLOYING)
-        done = parts.command({**variables, "CI_KIT_RELEASE": self._asked.release})
+        failed = self._commanded(variables)
         self._deployed_at = parts.clock.monotonic()
         self._times = replace(self._times, deploy=self._deployed_at - began)
-        if not done.code:
+        if not failed:
             return None
-        how = "took too long" if done.timed_out else f"ended with exit code {done.code}"
         if parts.strategy.changed(self._before):
-            raise Bad(f"The deploy command {how}, and had changed the target.", detected=False)
-        why = f"The deploy command {how}; the target is as it was."
+            raise Bad(f"The deploy command {failed}, and had changed the target.", detected=False)
+        why = f"The deploy command {failed}; the target is as it was."
         return Ending(Kind.NOT_DEPLOYED, why, "Its output in the log says why.")
+
+    def _commanded(self, variables: Mapping[str, str]) -> str:
+        """What went wrong with the deploy command, or nothing."""
+        try:
+            done = self._parts.command({**variables, "CI_KIT_RELEASE": self._asked.release})
+        except KitError as error:
+            return f"could not be run ({error.message.rstrip('.')})"
+        if done.timed_out:
+            return "took too long"
+        return f"ended with exit code {done.code}" if done.code else ""
 
     def _prove(self) -> Ending | None:
         after = self._parts.strategy.snapshot()
@@ -73,7 +83,7 @@ class Deployment:
             known = self._parts.strategy.state.is_quarantined(after.artifact)
             if known is not None:
                 raise Bad(f"{after.artifact} is quarantined: {known.why}", detected=True)
-        proof = self._parts.prove(self._asked.version)
+        proof = self._parts.prove(self._asked.version, True)
         if not proof.ok:
             raise Bad(f"The smoke run says no: {proof.why}", detected=True)
         return None

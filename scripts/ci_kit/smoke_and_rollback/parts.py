@@ -44,7 +44,8 @@ class Asked:
 class Parts:
     """The world of a deployment.
 
-    `prove` runs the smoke test and expects the release to say this version. `version` is what the release that runs now
+    `prove` runs the smoke test and expects the release to say this version; the flag is true for the new release, which may
+    have no traffic yet. `version` is what the release that runs now
     says, empty when it does not answer. `command` is the deploy command, with variables that are added. `watch` judges
     the release while it has this percentage of the traffic; None: there is nothing to watch.
     """
@@ -52,7 +53,7 @@ class Parts:
     strategy: Strategy
     clock: Clock
     owner: Owner
-    prove: Callable[[str], Proof]
+    prove: Callable[[str, bool], Proof]
     version: Callable[[], str]
     command: Callable[[Mapping[str, str]], Completed]
     watch: Callable[[int], Verdict] | None

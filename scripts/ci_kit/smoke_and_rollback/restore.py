@@ -41,7 +41,7 @@ def prove_restored(
         parts.strategy.verify(before)
         times = replace(times, rollback=parts.clock.monotonic() - started)
         if version:
-            proof = parts.prove(version)
+            proof = parts.prove(version, False)
             if not proof.ok:
                 return _failed(
                     journal,

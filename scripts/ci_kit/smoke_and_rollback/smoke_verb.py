@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ class SmokeInputs:
 
     spec: Path = setting(DEFAULT_PATH, inputs.path, f"the smoke specification (default {DEFAULT_PATH})")
     environment: str = setting("production", inputs.short_name, "name of the environment (default production)")
+    variables: tuple[str, ...] = setting((), inputs.lines, "lines NAME=value, variables that are no secrets")
     env: str = setting("", inputs.text, "lines NAME=value of the consumer's secrets", secret=True)
 
 
@@ -37,7 +39,7 @@ def run(given: SmokeInputs, tools: Tools) -> int:
     """0: the release is good. 1: it is not."""
     temp = report_folder(tools.environ)
     (temp / f"{NAME}.json").unlink(missing_ok=True)  # nothing of an earlier run may pass for this one's
-    variables = variables_of(tools)
+    variables = variables_of(tools, given.variables)
     spec = read_spec(given.spec, given.environment, variables, tools)
     result = smoke(spec, variables, tools)
     path = write_report(temp, NAME, report(spec, result, tools.event.sha))
@@ -53,11 +55,18 @@ def run(given: SmokeInputs, tools: Tools) -> int:
     return Exit.GOOD if result.ok else Exit.NO
 
 
-def variables_of(tools: Tools) -> dict[str, str]:
-    """The step's variables and the consumer's secrets, which are masked from now on."""
+def variables_of(tools: Tools, lines: Sequence[str]) -> dict[str, str]:
+    """The step's variables, those in `lines`, and the consumer's secrets, which are masked from now on."""
     secrets = secret_env.read_secrets(tools.environ, tools.workflow)
     plain = {name: value for name, value in tools.environ.items() if name != secret_env.VARIABLE}
-    return {**without_runners_own(plain), **secrets}
+    return {**without_runners_own(plain), **dict(map(_assignment, lines)), **secrets}
+
+
+def _assignment(line: str) -> tuple[str, str]:
+    name, equals, value = (part.strip() for part in line.partition("="))
+    if not equals or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise CallerMistake(f"input variables: {line!r} is not NAME=value.", next_step="Write one a line.")
+    return name, value
 
 
 def read_spec(path: Path, environment: str, variables: Mapping[str, str], tools: Tools) -> Spec:

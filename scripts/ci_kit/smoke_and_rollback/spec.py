@@ -134,12 +134,13 @@ class Metrics:
 
 @dataclass(frozen=True)
 class Canary:
-    """Percent of the traffic by step, rising to 100, and how long each is watched."""
+    """Percent of the traffic by step, rising to 100, and how long each is watched. `headers` lead to the new release."""
 
     steps: tuple[int, ...] = (100,)
     min_watch_seconds: float = 60.0
     max_watch_seconds: float = 900.0
     synthetic_rps: float = 0.0
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)

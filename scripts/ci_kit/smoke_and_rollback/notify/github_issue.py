@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from ci_kit import markdown
+from ci_kit.markdown import cell, text
 from ci_kit.smoke_and_rollback.notify.event import Event, Kind, NotTold
 from ci_kit.smoke_and_rollback.notify.github_api import GitHubApi
 
@@ -81,13 +81,13 @@ class GitHubIssue:
 
 
 def _text(event: Event) -> str:
-    rows = "\n".join(f"| {markdown.text(name)} | {_value(name, value)} |" for name, value in event.lines)
+    rows = "\n".join(f"| {text(name)} | {_value(name, value)} |" for name, value in event.lines)
     done = "" if event.kind is not Kind.ROLLBACK_FAILED else "\n\n> [!CAUTION]\n> The release before is not back.\n"
-    return f"**{markdown.text(event.headline)}**{done}\n\n| | |\n|---|---|\n{rows}\n"
+    return f"**{text(event.headline)}**{done}\n\n| | |\n|---|---|\n{rows}\n"
 
 
 def _value(name: str, value: str) -> str:
     """A commit and a run's address become links; everything else stays text."""
     if name in {"Commit", "Release"} and all(each in "0123456789abcdef" for each in value):
         return value
-    return f"<{value}>" if name == "Run" and value.startswith("https://") and value.isascii() else markdown.cell(value)
+    return f"<{value}>" if name == "Run" and value.startswith("https://") and value.isascii() else cell(value)
