@@ -54,7 +54,7 @@ def _facts(spec: Spec, result: SmokeResult) -> str:
     return f"{where}, version {version}: {result.answered} answers in {result.seconds:.1f} s, {result.retries} retries."
 
 
-def annotations(spec: Spec, result: SmokeResult) -> Iterator[Annotation]:
+def told_in_checks(spec: Spec, result: SmokeResult) -> Iterator[Annotation]:
     """What was wrong, and what is left out because of a variable that is not set."""
     for check in result.failed:
         yield Annotation("error", f"{check.name}: {check.why}.", spec.file, title=f"smoke: {spec.environment}")

@@ -46,7 +46,7 @@ def run(given: SmokeInputs, tools: Tools) -> int:
     workflow = tools.workflow
     for line in smoke_page.lines(spec, result):
         workflow.log(line)
-    for annotation in smoke_page.annotations(spec, result):
+    for annotation in smoke_page.told_in_checks(spec, result):
         workflow.annotate(annotation)
     workflow.summary(smoke_page.markdown(spec, result))
     workflow.output("verdict", "good" if result.ok else "bad")
