@@ -50,7 +50,7 @@ def serving(python: Path, folder: Path, **faults: str) -> Iterator[str]:
         "SCRYPT_LOG2_N": "4",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    make = [python, "-m", "app.manage", "create-user", "smoke", "--password-env", "SMOKE_PASSWORD"]
+    make = [str(python), "-m", "app.manage", "create-user", "smoke", "--password-env", "SMOKE_PASSWORD"]
     subprocess.run(make, cwd=AUTH_SERVICE, env=environ, check=True, capture_output=True, timeout=60)
     with subprocess.Popen(
         [python, "-m", "uvicorn", "app.faulty:app", "--port", "0"],
