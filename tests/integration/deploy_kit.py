@@ -65,6 +65,7 @@ class Site:
         self.slack = slack
         self.github = github
         self.deploys = "deploy"
+        self.password = "smoke-password"
         restart = ", ".join(json.dumps(word) for word in [*PYTHON, "restart", str(self.folder)])
         self.spec = SPEC.replace("RESTART", restart)
         self.run_id = 1
@@ -114,7 +115,7 @@ class Site:
             "GITHUB_STEP_SUMMARY": str(self.temp / "summary"),
             "RUNNER_TEMP": str(self.temp),
             "CI_KIT_GITHUB_TOKEN": TOKEN,
-            "CI_KIT_ENV": f"SMOKE_PASSWORD=smoke-password\nSLACK_WEBHOOK_URL={self.slack.url}{self.slack.path}",
+            "CI_KIT_ENV": f"SMOKE_PASSWORD={self.password}\nSLACK_WEBHOOK_URL={self.slack.url}{self.slack.path}",
             "BASE_URL": f"http://127.0.0.1:{self.port}",
             "SITE": str(self.folder),
             "RELEASE": release,

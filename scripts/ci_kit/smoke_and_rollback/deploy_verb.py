@@ -58,7 +58,7 @@ def deploy(inputs: DeployInputs, tools: Tools) -> int:
         require_green(this.api, this.commit, inputs.gate)
     asked = asked_of(this, tools, drill=inputs.drill)
     broken = [each for each in telling.check(this.channels, this.spec.secrets) if each.error]
-    notes = [*this.spec.skipped, *(f"The channel {each.channel} does not work: {each.error}" for each in broken)]
+    notes = [f"The channel {each.channel} does not work: {each.error}" for each in broken]
     with locked(this, tools):
         known = this.strategy.state.is_quarantined(this.release)
         if known is not None:
@@ -74,7 +74,7 @@ def deploy(inputs: DeployInputs, tools: Tools) -> int:
         this.told.clear()
         this.smokes.clear()
         ending, journal = _deployed(this, asked, command, inputs.command_timeout)
-    return finished(this, tools, ending, journal, notes, drill=inputs.drill)
+    return finished(this, tools, ending, journal, [*this.spec.skipped, *notes], drill=inputs.drill)
 
 
 def _command(inputs: DeployInputs) -> list[str]:

@@ -81,8 +81,8 @@ class Setting:
         return found if isinstance(found, str) else ""
 
     def know_the_version_before(self, version: str) -> None:
-        """Where the caller did not name the baseline, it is what answers now."""
-        if version and not self._variables.get(PREVIOUS):
+        """Where the caller did not name the baseline, it is what answers now; a release is no baseline of itself."""
+        if version not in {"", self.spec.target.expect_version.equals} and not self._variables.get(PREVIOUS):
             self.spec = self._load({**self._variables, PREVIOUS: version})
 
     def try_the_metrics(self, *, first: bool) -> None:
