@@ -17,7 +17,7 @@ from tooling.servers import free_port, require_server, running
 
 GROUPS = {"blue": "b1", "green": "g1"}
 SCRAPE_SECONDS = 1.0
-USERS_A_SECOND = 100
+USERS_A_SECOND = 300
 # The smoke run asks nothing of /work, which users do: what is wrong with it shows under traffic alone.
 SPEC = """\
 version: 1
@@ -37,7 +37,7 @@ metrics:
   requests: 'http_requests_total{version="${VERSION}"}'
   errors: 'http_requests_total{version="${VERSION}",status=~"5.."}'
   baseline-version: ${PREVIOUS_VERSION}
-  max-error-rate: 5%
+  max-error-rate: 1%
 canary: {steps: [10, 50, 100], min-watch: 2s, max-watch: 40s, headers: {X-Target: canary}}
 rollback:
   strategy: haproxy
@@ -128,7 +128,7 @@ def proxied_site(folder: Path) -> Iterator[ProxiedSite]:
 @contextmanager
 def _users(made: ProxiedSite) -> Iterator[None]:
     """So many requests a second, by several threads."""
-    stop, threads, each = threading.Event(), [], 8
+    stop, threads, each = threading.Event(), [], 12
 
     def ask() -> None:
         while not stop.wait(each / USERS_A_SECOND):
