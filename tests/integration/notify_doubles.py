@@ -24,7 +24,9 @@ class Http:
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, str, Any]] = []
-        self.failures: list[int] = []  # the statuses of the next answers, before anything is looked at
+        self.failures: list[
+            int
+        ] = []  # the statuses of the next answers, before anything is looked at; 0 for a right one
         self._lock = threading.Lock()
         double = self
 
@@ -36,9 +38,8 @@ class Http:
                 parts = urlsplit(self.path)
                 with double._lock:
                     double.requests.append((self.command, parts.path, body))
-                    if double.failures:
-                        status, said = double.failures.pop(0), b"busy"
-                    else:
+                    status, said = double.failures.pop(0) if double.failures else 0, b"busy"
+                    if not status:
                         query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
                         status, said = double.answer(self.command, parts.path, query, dict(self.headers), body)
                 self.send_response(status)

@@ -54,6 +54,20 @@ def restart(folder: Path) -> None:
         time.sleep(0.02)
 
 
+def identity(folder: Path) -> None:
+    """What runs."""
+    print((folder / "current").resolve().name)
+
+
+def put_back(folder: Path) -> None:
+    """The release that the kit names."""
+    draft = folder / "draft"
+    draft.unlink(missing_ok=True)
+    draft.symlink_to(folder / "releases" / os.environ["CI_KIT_IDENTITY"])
+    draft.replace(folder / "current")
+    restart(folder)
+
+
 def _server(folder: Path, port: int) -> tuple[list[str], dict[str, Any]]:
     """The small service, or what `server.json` describes: argv, cwd, env, and the variables of each fault."""
     release, described = Path(os.path.realpath(folder / "current")), folder / "server.json"
@@ -76,4 +90,5 @@ def stop(folder: Path) -> None:
 
 if __name__ == "__main__":
     verb, where, *rest = sys.argv[1:]
-    {"deploy": deploy, "deploy-group": deploy_group, "restart": restart, "stop": stop}[verb](Path(where), *rest)
+    verbs = (deploy, deploy_group, restart, stop, identity, put_back)
+    {each.__name__.replace("_", "-"): each for each in verbs}[verb](Path(where), *rest)

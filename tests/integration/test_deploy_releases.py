@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from integration.deploy_kit import Site, site
+from integration.deploy_kit import PYTHON, Site, site
+from integration.notify_doubles import SmtpDouble
 
 BAD = {
     "errors": "work: expected the status 200, found 503",
@@ -130,6 +131,42 @@ def test_a_drill_deploys_a_bad_build_and_measures(shop: Site) -> None:
     blind = shop.run("deploy", "b2", *options, shop.deploy_command("b2", "none"))
     assert (blind.code, shop.live) == (1, "a1-none")
     assert "The drill FAILED" in blind.log
+
+
+def test_a_rollback_that_nobody_could_be_told_of_is_an_error_and_told_by_the_next_run(shop: Site) -> None:
+    shop.slack.failures, shop.github.failures = [0, *[500] * 9], [*[0] * 4, *[500] * 9]
+    done = shop.deploy("b2", "open")
+    assert (done.code, shop.live) == (10, "a1-none"), "what cannot be told changes nothing"
+    assert "Nobody could be told of this" in done.log
+    assert "Nobody could be told of this" in done.summary
+    assert [told["error"] != "" for told in done.report["told"]] == [True, True]
+    shop.slack.failures, shop.github.failures = [], []
+    shop.run_id = 2
+    assert shop.deploy("c3").code == 0
+    assert "b2 was bad and was taken back" in shop.slack.messages[0]
+    assert len(shop.slack.messages) == len(shop.github.issues) == 1
+
+
+def test_a_mail_alone_is_enough(shop: Site) -> None:
+    double = SmtpDouble()
+    mail = f"{{to: [ops@known.test], from: kit@sender.test, host: 127.0.0.1, port: {double.port}, security: none}}"
+    shop.spec = shop.spec.partition("notify:")[0] + f"notify: {{email: {mail}}}\n"
+    with double.running():
+        done = shop.deploy("b2", "database")
+    assert done.code == 10, done.log
+    [message] = double.messages
+    assert "database: expected the status 200, found 503" in str(message.get_payload(decode=True), "utf-8")
+
+
+def test_the_consumers_own_programs_take_a_release_back(shop: Site) -> None:
+    words = {key: json.dumps([*PYTHON, key, str(shop.folder)]) for key in ("identity", "put-back")}
+    block = f"rollback: {{strategy: command, identity: {words['identity']}, rollback: {words['put-back']}, "
+    head, _, tail = shop.spec.partition("rollback: ")
+    shop.spec = head + block + f"state: {shop.folder}/.current.ci-kit.json}}\n" + tail.partition("\n")[2]
+    assert shop.deploy("b2").code == 0
+    done = shop.deploy("c3", "errors")
+    assert (done.code, shop.live) == (10, "b2-none"), done.log
+    assert [run["ok"] for run in done.report["smoke"]] == [False, True]
 
 
 def phase(shop: Site) -> str:
