@@ -155,7 +155,9 @@ def test_a_mail_alone_is_enough(shop: Site) -> None:
         done = shop.deploy("b2", "database")
     assert done.code == 10, done.log
     [message] = double.messages
-    assert "database: expected the status 200, found 503" in str(message.get_payload(decode=True), "utf-8")
+    said = message.get_payload(decode=True)
+    assert isinstance(said, bytes)
+    assert b"database: expected the status 200, found 503" in said
 
 
 def test_the_consumers_own_programs_take_a_release_back(shop: Site) -> None:

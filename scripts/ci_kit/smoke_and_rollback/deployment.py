@@ -85,7 +85,7 @@ class Deployment:
                 raise Bad(f"{after.artifact} is quarantined: {known.why}", detected=True)
         proof = self._parts.prove(self._asked.version, True)
         if not proof.ok:
-            raise Bad(f"The smoke run says no: {proof.why}", detected=True)
+            raise Bad(f"The smoke run says no: {proof.why}.", detected=True)
         return None
 
     def _watch(self) -> Ending | None:

@@ -17,7 +17,7 @@ from ci_kit.smoke_and_rollback.telling import Told
 
 @dataclass(frozen=True)
 class Proof:
-    """What a smoke run found, in a sentence."""
+    """What a smoke run found; `why` has no full stop."""
 
     ok: bool
     why: str

@@ -45,7 +45,7 @@ def prove_restored(
             if not proof.ok:
                 return _failed(
                     journal,
-                    f"{before.identity} is back, and its smoke run says no: {proof.why}",
+                    f"{before.identity} is back, and its smoke run says no: {proof.why}.",
                     "Find out what else is broken: the environment, or the database.",
                     detected=detected,
                     times=times,
