@@ -27,11 +27,19 @@ from tooling.environment import built_once
 LIMITS = Limits(budget_seconds=240.0, floor_seconds=1.0, workers=2)
 AUTH_SERVICE = ROOT / "examples" / "auth-service"
 PACKAGES = {
-    "newest": ("pytest", "coverage", "pytest-asyncio", "pytest-cov", "pytest-xdist"),
+    "newest": ("pytest", "coverage", "pytest-asyncio", "pytest-cov", "pytest-xdist", "pytest-rerunfailures"),
     "oldest": ("pytest==7.4.4", "coverage==7.0.5"),
     "django": ("pytest", "coverage", "django", "pytest-django"),
     "gevent": ("pytest", "coverage", "gevent"),
-    "auth-service": ("-r", str(AUTH_SERVICE / "pyproject.toml"), "pytest", "httpx2", "pytest-cov", "pytest-xdist"),
+    "auth-service": (
+        "-r",
+        str(AUTH_SERVICE / "pyproject.toml"),
+        "pytest",
+        "httpx2",
+        "pytest-cov",
+        "pytest-xdist",
+        "pytest-rerunfailures",
+    ),
 }
 
 

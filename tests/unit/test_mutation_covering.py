@@ -111,6 +111,18 @@ def test_controls_are_put_into_the_functions_that_most_tests_run() -> None:
     assert len(raises) == 2, "no test runs the first line of the third"
 
 
+def test_a_docstring_is_no_line_that_runs() -> None:
+    text = 'def plain():\n    """What it does."""\n    return 1\n\ndef only():\n    """Nothing."""\n\ndef short(): "Do."; return 2\n'
+    noop, raises = controls({"m.py": text}, covering({"t0": bits(3), "t1": bits(8)}))
+    assert noop is not None
+    for each, name in zip(raises, ("plain", "short"), strict=True):
+        namespace: dict[str, Callable[..., int]] = {}
+        exec(text[: each.start] + each.text + text[each.start :], namespace)  # noqa: S102 - our own text
+        assert namespace[name].__doc__
+        with pytest.raises(RuntimeError, match="forced"):
+            namespace[name]()
+
+
 def test_without_a_covered_function_there_is_no_control() -> None:
     assert controls({"m.py": TEXT}, covering({"": bits(1)})) == (None, ())
 

@@ -29,40 +29,52 @@ def controls(sources: Mapping[str, str], covering: Covering) -> tuple[Control | 
 
     The no-op is None where no test runs any function of the files (path → text).
     """
-    found = []
-    for path, text in sources.items():
-        for function in _functions(text):
-            choice = covering.choose(_at(path, text, function.body[0]))
-            if choice.direct:
-                found.append((len(choice.direct), path, text, function, choice))
-    found.sort(key=lambda each: -each[0])
-    raises = tuple(_control(path, text, function, RAISED, choice) for _, path, text, function, choice in found[:MOST])
-    if not found:
+    places = [
+        _Place(path, text, function, first, choice)
+        for path, text in sources.items()
+        for function, first in _functions(text)
+        if (choice := covering.choose(_at(path, text, first))).direct
+    ]
+    if not places:
         return None, ()
-    _, path, text, function, choice = found[0]
-    return _control(path, text, function, "pass", choice), raises
+    places.sort(key=lambda place: -len(place.choice.direct))
+    return _control(places[0], "pass"), tuple(_control(place, RAISED) for place in places[:MOST])
 
 
-def _control(path: str, text: str, function: ast.FunctionDef, statement: str, choice: Choice) -> Control:
-    first = function.body[0]
+@dataclass(frozen=True)
+class _Place:
+    path: str
+    text: str
+    function: ast.FunctionDef
+    first: ast.stmt
+    choice: Choice
+
+
+def _control(place: _Place, statement: str) -> Control:
+    text, first = place.text, place.first
     number = min([first.lineno, *(each.lineno for each in getattr(first, "decorator_list", ()))])
     start = _offset(text, number, first.col_offset)
     line = text.split("\n")[number - 1]
     indent = line[: len(line) - len(line.lstrip())]
     # A body on the line of its `def` has only simple statements, which a semicolon may follow.
-    between = "; " if first.lineno == function.lineno or text[start - len(indent) : start] != indent else f"\n{indent}"
-    return Control(path, start, statement + between, choice)
+    between = (
+        "; " if first.lineno == place.function.lineno or text[start - len(indent) : start] != indent else f"\n{indent}"
+    )
+    return Control(place.path, start, statement + between, place.choice)
 
 
-def _functions(text: str) -> Iterator[ast.FunctionDef]:
-    """Plain functions and methods: what is decorated may never be called by its own name. Their bodies hold one line more
-    than a docstring, and are not generators, whose bodies run later.
+def _functions(text: str) -> Iterator[tuple[ast.FunctionDef, ast.stmt]]:
+    """Plain functions and methods, each with its first statement that runs, which a docstring is not.
+
+    What is decorated may never be called by its own name, and the body of a generator runs later.
     """
     tree = ast.parse(text)
     bodies = [tree.body, *(node.body for node in tree.body if isinstance(node, ast.ClassDef))]
     for node in (node for body in bodies for node in body):
         if isinstance(node, ast.FunctionDef) and not node.decorator_list and not _is_generator(node):
-            yield node
+            code = node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body
+            if code:
+                yield node, code[0]
 
 
 def _is_generator(function: ast.FunctionDef) -> bool:

@@ -18,7 +18,7 @@ import coverage
 import pytest
 
 from pytest_ci_kit.mutating.forkable import open_sockets, why_not_forked
-from pytest_ci_kit.mutating.options import Unremembered, arguments
+from pytest_ci_kit.mutating.options import Undisturbed, arguments
 from pytest_ci_kit.mutating.session import shown
 from pytest_ci_kit.mutating.task import Task
 
@@ -122,7 +122,7 @@ def run(task: Task) -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join([task["start-coverage"], os.environ.get("PYTHONPATH", "")])
     plugin = Covering(measuring, open_sockets(), task["only"])
     with _imports_are_of_no_test(plugin, set(paths.values())):
-        code = int(pytest.main(arguments(task, task["paths"], stop=False), plugins=[plugin, Unremembered()]))
+        code = int(pytest.main(arguments(task, task["paths"], stop=False), plugins=[plugin, Undisturbed()]))
     measuring.stop()
     measuring.save()
     measuring.combine(strict=False)

@@ -16,7 +16,7 @@ import pytest
 
 from pytest_ci_kit.mutating.forking import Voice, run_forked
 from pytest_ci_kit.mutating.line import Line, answer
-from pytest_ci_kit.mutating.options import Unremembered, arguments
+from pytest_ci_kit.mutating.options import Undisturbed, arguments
 from pytest_ci_kit.mutating.session import Witness, shown
 from pytest_ci_kit.mutating.task import Change, Task, Text, tests_of
 
@@ -101,7 +101,7 @@ class Patched:
 def run_one(task: Task, job: Dict[str, Any], voice: Voice) -> None:
     """Pytest from its start, with the chosen tests."""
     chooser = Chooser(task, job, voice)
-    code = int(pytest.main(arguments(task, chooser.files, stop=True), plugins=[chooser, Unremembered()]))
+    code = int(pytest.main(arguments(task, chooser.files, stop=True), plugins=[chooser, Undisturbed()]))
     voice.say(code=code)
 
 

@@ -16,7 +16,7 @@ import pytest
 from pytest_ci_kit.mutating.forking import Voice, end_after, end_broken, fork
 from pytest_ci_kit.mutating.fresh import Chooser, Patched, limits, preload
 from pytest_ci_kit.mutating.line import Line, answer
-from pytest_ci_kit.mutating.options import Unremembered, arguments
+from pytest_ci_kit.mutating.options import Undisturbed, arguments
 from pytest_ci_kit.mutating.task import Task
 
 
@@ -39,7 +39,7 @@ class Held:
         # No paths: the first `conftest.py` files are those of the whole suite.
         words = arguments(self._task, [], stop=True)
         try:
-            code = int(pytest.main(words, plugins=[self, Unremembered()]))
+            code = int(pytest.main(words, plugins=[self, Undisturbed()]))
         except _TooEarly as early:
             return str(early)
         except BaseException as error:

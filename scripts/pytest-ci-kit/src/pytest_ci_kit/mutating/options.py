@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.util import find_spec
 from typing import Any, List, Mapping
 
@@ -32,12 +33,18 @@ def arguments(task: Mapping[str, Any], paths: List[str], *, stop: bool) -> List[
     return [*found, *(paths or task["default-paths"])]
 
 
-class Unremembered:
-    """The plug-in without which `--lf`, `--ff` and `--sw` in the consumer's options would make a run depend on the one before."""
+class Undisturbed:
+    """What plug-ins start or remember, and no option takes back."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Before pytest's own cache looks at them. The cache stays: plug-ins and settings may name it."""
+        """Before the plug-ins configure themselves."""
+        # `--lf`, `--ff` and `--sw` of the consumer would make a run depend on the one before. pytest's cache itself stays:
+        # plug-ins and settings may name it.
         for name in ("lf", "failedfirst", "newfirst", "stepwise", "stepwise_skip"):
             if hasattr(config.option, name):
                 setattr(config.option, name, False)
+        # Beside xdist it starts a thread that answers xdist's workers. There are none here, and the thread forbids to fork.
+        reruns = sys.modules.get("pytest_rerunfailures")
+        if reruns is not None:
+            reruns.HAS_PYTEST_HANDLECRASHITEM = False  # type: ignore[attr-defined]

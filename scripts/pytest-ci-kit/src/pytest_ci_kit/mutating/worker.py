@@ -12,7 +12,7 @@ from pytest_ci_kit.mutating.collected import Forking
 from pytest_ci_kit.mutating.fresh import Fresh
 from pytest_ci_kit.mutating.held import Held
 from pytest_ci_kit.mutating.line import Line
-from pytest_ci_kit.mutating.options import Unremembered, arguments
+from pytest_ci_kit.mutating.options import Undisturbed, arguments
 from pytest_ci_kit.mutating.processes import adopt_orphans, end_with_parent
 from pytest_ci_kit.mutating.task import Task
 
@@ -24,7 +24,7 @@ def work(kind: str, task: Task, reading: int, writing: int, parent: int) -> None
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor hears it and ends its workers
     line = Line(reading, writing)
     if kind == "fork":
-        code = pytest.main(arguments(task, task["files"], stop=False), plugins=[Forking(task, line), Unremembered()])
+        code = pytest.main(arguments(task, task["files"], stop=False), plugins=[Forking(task, line), Undisturbed()])
         line.answer(stopped=f"pytest ended with {int(code)} before the first mutant")
         return
     if kind == "start" or task["exec"]:
