@@ -214,7 +214,10 @@ def test_one_job_tries_and_judges_the_mutants_or_several_try_and_one_judges() ->
     (share,) = actions["mutate"]
     alone, merge = actions["mutation"]
     assert (alone["if"], merge["if"], merge["with"]["verb"]) == (one, many, "merge")
-    assert share["with"] == {**alone["with"], "shard": "${{ matrix.shard }}"}
+    page = {"html": "${{ inputs.html }}"}  # of the judged whole, so a share has none
+    assert {**share["with"], **page} == {**alone["with"], "shard": "${{ matrix.shard }}"}
+    assert "html" not in share["with"]
+    assert page.items() <= merge["with"].items()
     assert share["with"]["plan"] == merge["with"]["plan"] == "${{ runner.temp }}/ci-kit/plan/mutation-plan.json"
     assert jobs["mutate"].data["strategy"]["fail-fast"] is False
     conditional = {step.data["name"]: step.data.get("if") for step in jobs["mutation"].steps}
