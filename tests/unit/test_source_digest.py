@@ -64,7 +64,12 @@ def test_each_leg_that_measured_another_text_is_named(tmp_path: Path) -> None:
         leg(2, ("/venv/a.py", other)),
         leg(3, ("a.py", other)),
     ]
-    problems = changed_sources(legs, places, tmp_path)
-    assert [problem.where for problem in problems] == ["unit · Python 3.12 · 2/3", "unit · Python 3.12 · 3/3"]
-    assert "measured another text of a.py than this checkout has" in problems[0].message
-    assert "re-run the job of unit · Python 3.12 · 2/3" in problems[0].next_step
+    (together,) = changed_sources(legs, places, tmp_path)
+    assert together.message.startswith(
+        "2 legs (unit · Python 3.12 · 2/3, unit · Python 3.12 · 3/3) measured another text of a.py"
+    )
+    assert "re-run their jobs" in together.next_step
+    (alone,) = changed_sources(legs[:2], places, tmp_path)
+    assert alone.where == "unit · Python 3.12 · 2/3"
+    assert "measured another text of a.py than this checkout has" in alone.message
+    assert "re-run the job of unit · Python 3.12 · 2/3" in alone.next_step
