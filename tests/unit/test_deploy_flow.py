@@ -155,6 +155,13 @@ def test_a_target_that_cannot_be_asked_after_the_deploy_command_is_taken_back() 
     assert (ending.kind, ending.detected, world.running) == (Kind.ROLLED_BACK, False, "old")
 
 
+def test_a_defect_of_the_kits_own_leaves_no_unproven_release() -> None:
+    world = World(errors={"weight 10": ValueError("surprise")})
+    ending = run_deployment(world)
+    assert (ending.kind, ending.detected, world.running) == (Kind.ROLLED_BACK, False, "old")
+    assert "a defect of ci-kit, ValueError" in ending.why
+
+
 def test_who_lost_the_lock_touches_nothing_more() -> None:
     world = World(good={"old"}, errors={"smoke": LostLock("lost", next_step="look")})
     with pytest.raises(LostLock):

@@ -209,9 +209,17 @@ def test_a_state_that_never_stands_still_is_given_up() -> None:
 )
 def test_a_state_that_is_none_is_refused_and_never_overwritten(text: str) -> None:
     store = Memory(text)
-    with pytest.raises(TargetFailure, match="cannot be read"):
+    with pytest.raises(TargetFailure, match="cannot be read: it") as caught:
         state(store).lock(FIRST)
+    assert "Error" not in caught.value.message
     assert store.text == text
+
+
+def test_what_no_encoding_can_hold_is_kept_all_the_same(tmp_path: Path) -> None:
+    target = TargetState(FileStore(tmp_path / "state.json"), SystemClock())
+    target.lock(FIRST)
+    target.quarantine("bad", "it answered \ud800", FIRST)
+    assert target.read().quarantine[0].why == "it answered \ud800"
 
 
 def test_files_keep_one_writer_at_a_time(tmp_path: Path) -> None:

@@ -50,6 +50,9 @@ class Deployment:
             return self._taken_back(bad.why, detected=bad.detected)
         except KitError as error:
             return self._taken_back(f"It could not be proven good: {error.message}", detected=False)
+        except Exception as error:  # noqa: BLE001 - a defect of the kit's own must not leave an unproven release live
+            why = f"It could not be proven good: a defect of ci-kit, {type(error).__name__}."
+            return self._taken_back(why, detected=False)
         return replace(ending, times=self._times)
 
     def _deploy(self) -> Ending | None:

@@ -62,7 +62,7 @@ class TargetDocument:
                 for q in self.quarantine
             ],
         }  # fmt: skip
-        return json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+        return json.dumps(data, separators=(",", ":"))  # ASCII: an answer may hold half a surrogate pair
 
     @classmethod
     def from_text(cls, text: str | None, where: str) -> TargetDocument:
@@ -84,9 +84,17 @@ class TargetDocument:
             )
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise TargetFailure(
-                f"the state of the deployment, {where}, cannot be read: {error!r}.",
+                f"the state of the deployment, {where}, cannot be read: {_wrong(error)}.",
                 next_step="Check what runs at the target, then remove the state and run again.",
             ) from error
+
+
+def _wrong(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"it is not JSON ({error.msg} in line {error.lineno})"
+    if isinstance(error, KeyError):
+        return f"it has no {error}"
+    return str(error) if isinstance(error, ValueError) else "it is not built as one"
 
 
 def _understood(found: object) -> None:
