@@ -61,10 +61,10 @@ def tools(environ: Mapping[str, str] | None = None) -> Tools:
     return Tools(kept, Event.from_environ({}), Workflow({}), SubprocessRunner(), SystemClock())
 
 
-def pull_request(repository: Repository, python: Path, *labels: str, **environ: str) -> Step:
-    """The step for HEAD as a pull request's merge commit into the first commit."""
+def pull_request(repository: Repository, python: Path, *labels: str, since: str = "", **environ: str) -> Step:
+    """The step for HEAD as a merge commit of a pull request with all after the revision `since`, by default the first one."""
     tip = repository.git("rev-parse", "HEAD")
-    base = repository.git("rev-list", "--max-parents=0", "HEAD")
+    base = repository.git("rev-parse", since) if since else repository.git("rev-list", "--max-parents=0", "HEAD")
     repository.git("checkout", "-q", "-B", "merge", base)
     repository.git("merge", "-q", "--no-ff", "-m", "merge", tip)
     payload = {
@@ -132,6 +132,32 @@ class Project:
 
 
 # Code with one test that notices changes, and one line whose changes nobody notices.
+JWT = """
+LIMIT = 4
+
+
+def accepts(length, admin):
+    if length > LIMIT:
+        raise ValueError("too long")
+    if admin:
+        return "admin"
+    return "user"
+"""
+TESTS = """
+import pytest
+
+from app.jwt import accepts
+
+
+def test_roles():
+    assert accepts(1, True) == "admin"
+    assert accepts(4, False) == "user"
+
+
+def test_too_long():
+    with pytest.raises(ValueError, match="^too long$"):
+        accepts(5, False)
+"""
 SHOP = """\
     def price(net, rate):
         if net < 0:

@@ -10,35 +10,9 @@ from typing import Any
 import pytest
 from ci_kit.selective_mutation.records import Records, RunRecord, read_records, write_records
 from integration.git_kit import Repository
-from integration.mutation_kit import environment
+from integration.mutation_kit import JWT, TESTS, environment, pull_request
 from integration.pipeline_kit import Step, run_step
 
-JWT = """
-LIMIT = 4
-
-
-def accepts(length, admin):
-    if length > LIMIT:
-        raise ValueError("too long")
-    if admin:
-        return "admin"
-    return "user"
-"""
-TESTS = """
-import pytest
-
-from app.jwt import accepts
-
-
-def test_roles():
-    assert accepts(1, True) == "admin"
-    assert accepts(4, False) == "user"
-
-
-def test_too_long():
-    with pytest.raises(ValueError, match="^too long$"):
-        accepts(5, False)
-"""
 WEAK = TESTS.replace('    assert accepts(4, False) == "user"\n', "    accepts(4, False)\n")
 CONFIG = 'mutation: {critical: ["app/jwt.py"], policies: {"app/**": {new-survivors: forbid}}}\n'
 
@@ -72,23 +46,6 @@ def push(repository: Repository, python: Path, run: int = 1, *, verb: str = "run
     sha = repository.git("rev-parse", "HEAD")
     given = {"CI_KIT_PYTHON": str(python), "GITHUB_RUN_ID": str(run), "GITHUB_SHA": sha, **environ}
     return run_step(repository.root, verb, room="selective-mutation", payload={}, **given)
-
-
-def pull_request(repository: Repository, python: Path, *labels: str) -> Step:
-    """The step for HEAD as a pull request into the commit before it."""
-    tip, base = repository.git("rev-parse", "HEAD"), repository.git("rev-parse", "HEAD~1")
-    repository.git("checkout", "-q", "-B", "merge", base)
-    repository.git("merge", "-q", "--no-ff", "-m", "merge", tip)
-    payload = {
-        "pull_request": {
-            "number": 1,
-            "labels": [{"name": name} for name in labels],
-            "head": {"sha": tip, "repo": {"full_name": "o/r"}},
-            "base": {"sha": base, "ref": "main"},
-        }
-    }
-    given = {"CI_KIT_PYTHON": str(python), "GITHUB_EVENT_NAME": "pull_request", "GITHUB_REF": "refs/pull/1/merge"}
-    return run_step(repository.root, "run", room="selective-mutation", payload=payload, **given)
 
 
 def test_the_default_branch_leaves_a_state_which_the_next_run_builds_on(repository: Repository, python: Path) -> None:
@@ -126,7 +83,7 @@ def test_a_pull_request_reads_the_state_and_leaves_none(repository: Repository, 
     push(repository, python)
     before = (state(repository) / "records.json").read_bytes()
     repository.commit({"app/jwt.py": JWT.replace('"user"', '"guest"'), "tests/test_jwt.py": WEAK})
-    step = pull_request(repository, python)
+    step = pull_request(repository, python, since="HEAD~1")
     assert step.code == 1, step.log
     assert "state" not in step.outputs
     assert (state(repository) / "records.json").read_bytes() == before
@@ -144,7 +101,7 @@ def test_survivors_of_the_default_branch_fail_no_pull_request(repository: Reposi
     repository.commit({"tests/test_jwt.py": WEAK})
     push(repository, python)
     repository.commit({"tests/test_jwt.py": WEAK + "\n\ndef test_more():\n    accepts(0, False)\n"})
-    step = pull_request(repository, python)
+    step = pull_request(repository, python, since="HEAD~1")
     assert step.code == 0, step.log
     report = step.report("selective-mutation")
     assert report["counts"]["survived"] > 0
@@ -177,7 +134,7 @@ def test_a_score_that_falls_fails_until_it_is_mended_or_let_go(repository: Repos
     assert push(repository, python, 1).code == 0
     repository.commit({"tests/test_jwt.py": WEAK})
     # The label asks for the whole file, and shows the fall before the merge.
-    step = pull_request(repository, python, "mutation-test")
+    step = pull_request(repository, python, "mutation-test", since="HEAD~1")
     assert step.code == 1, step.log
     assert "The mutation score of app/jwt.py was 100 %25, and now it is 71.42 %25." in step.log
     for number in (2, 3):
@@ -188,7 +145,7 @@ def test_a_score_that_falls_fails_until_it_is_mended_or_let_go(repository: Repos
         assert step.outputs["state"], "the record says that it is held to what it was"
     # The next pull request is not blamed for it.
     repository.commit({"tests/test_jwt.py": WEAK + "\n\ndef test_more():\n    accepts(0, False)\n"})
-    assert pull_request(repository, python, "mutation-test").code == 0
+    assert pull_request(repository, python, "mutation-test", since="HEAD~1").code == 0
     repository.commit({"tests/test_jwt.py": TESTS})
     assert push(repository, python, 4).code == 0
     repository.commit({"tests/test_jwt.py": WEAK, ".github/ci-kit.yml": "mutation: {ratchet: report}\n"})
@@ -201,13 +158,13 @@ def test_a_file_stays_a_target_until_it_is_released(repository: Repository, pyth
     push(repository, python)
     others = 'mutation: {{critical: ["app/other.py"]{more}}}\n'
     repository.commit({".github/ci-kit.yml": others.format(more=""), "app/jwt.py": JWT.replace('"user"', '"guest"')})
-    step = pull_request(repository, python)
+    step = pull_request(repository, python, since="HEAD~1")
     assert "touches security-critical code: app/jwt.py" in step.log
     repository.git("checkout", "-q", "main")
     repository.git("mv", "app/jwt.py", "app/tokens.py")
     text = TESTS.replace("app.jwt", "app.tokens").replace('"user"', '"guest"')
     repository.commit({"tests/test_jwt.py": text})
-    step = pull_request(repository, python, "mutation-test")
+    step = pull_request(repository, python, "mutation-test", since="HEAD~1")
     assert step.code == 0, step.log
     assert {each["path"] for each in step.report("selective-mutation")["mutants"]} == {"app/tokens.py"}
     repository.git("checkout", "-q", "main")

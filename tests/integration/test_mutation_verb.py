@@ -8,34 +8,8 @@ from pathlib import Path
 
 import pytest
 from integration.git_kit import Repository
-from integration.mutation_kit import environment, pull_request
+from integration.mutation_kit import JWT, TESTS, environment, pull_request
 
-JWT = """
-LIMIT = 4
-
-
-def accepts(length, admin):
-    if length > LIMIT:
-        raise ValueError("too long")
-    if admin:
-        return "admin"
-    return "user"
-"""
-TESTS = """
-import pytest
-
-from app.jwt import accepts
-
-
-def test_roles():
-    assert accepts(1, True) == "admin"
-    assert accepts(4, False) == "user"
-
-
-def test_too_long():
-    with pytest.raises(ValueError, match="^too long$"):
-        accepts(5, False)
-"""
 WEAK = TESTS.replace(
     '    with pytest.raises(ValueError, match="^too long$"):\n        accepts(5, False)\n', "    pass\n"
 )
