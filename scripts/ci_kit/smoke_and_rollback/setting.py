@@ -181,6 +181,9 @@ class Setting:
         return Proof(result.ok, redact(result.why, self.spec.secrets))
 
     def _tell(self, event: Event) -> Sequence[Told]:
-        found = telling.tell(event, self.channels, self._tools.clock, self.spec.secrets)
+        # An error of a strategy holds what its program printed.
+        secrets = self.spec.secrets
+        event = replace(event, why=redact(event.why, secrets), by_hand=redact(event.by_hand, secrets))
+        found = telling.tell(event, self.channels, self._tools.clock, secrets)
         self.told += found
         return found
