@@ -80,7 +80,7 @@ def render(component: str, elements: Mapping[str, Any], title: str) -> str:
 
 
 def _environ(environ: Mapping[str, str]) -> dict[str, str]:
-    """What npm needs of the step's environment; secrets and tokens stay out."""
+    """What npm needs of the step's environment, its settings included, where a registry's token may be; nothing else."""
     kept = ("PATH", "HOME", "TMPDIR", "LANG", "XDG_CACHE_HOME", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS")
     settings = ("npm_config_", "http_proxy", "https_proxy", "no_proxy")
     return {name: value for name, value in environ.items() if name in kept or name.lower().startswith(settings)}
@@ -95,8 +95,8 @@ def write_html(path: Path, elements: Mapping[str, Any], title: str, tools: Tools
     """Write the page, and answer why it could not be made (empty: it was)."""
     try:
         component = fetch_component(tools)
-    except (KitError, OSError) as error:
+    except (KitError, OSError, UnicodeDecodeError) as error:
         why = error.message if isinstance(error, KitError) else str(error)
-        return f"The HTML report was not made, because its viewer could not be fetched from npm: {why.splitlines()[0]}"
+        return f"The HTML report was not made, because its viewer could not be fetched from npm: {why.partition(chr(10))[0]}"
     write_text(path, render(component, elements, title))
     return ""
